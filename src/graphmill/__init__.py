@@ -1,0 +1,3 @@
+"""graphmill runs Dify workflow files outside Dify."""
+
+__version__ = "0.1.0"

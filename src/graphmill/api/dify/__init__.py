@@ -1,0 +1,1 @@
+"""Dify's service API (`/v1`)."""

@@ -1,0 +1,1 @@
+"""One run of one compiled version: the scheduler decides, the driver waits, the feed tells."""

@@ -1,0 +1,131 @@
+"""Everything that can happen in a run, as facts in the past tense.
+
+These classes are made for every node and every chunk, so they are slotted and not frozen (a frozen dataclass costs six
+times as much to build); nobody changes one after it was emitted. The run they belong to is known from their feed.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TypeAlias
+
+from graphmill.variables.values import Value
+
+
+class NodeStatus(StrEnum):
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    EXCEPTION = "exception"
+    """Failed, but its error strategy handled it."""
+
+
+class RunStatus(StrEnum):
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    PARTIAL_SUCCEEDED = "partial-succeeded"
+    FAILED = "failed"
+    STOPPED = "stopped"
+
+    @property
+    def is_final(self) -> bool:
+        return self is not RunStatus.RUNNING
+
+
+@dataclass(slots=True)
+class FramePosition:
+    """Which round of which container a node runs in (`workflow-dsl §11`)."""
+
+    iteration_id: str | None = None
+    iteration_index: int | None = None
+    loop_id: str | None = None
+    loop_index: int | None = None
+
+
+@dataclass(slots=True)
+class Execution:
+    """One node at work in one frame. Retries are attempts of the same execution and keep its id."""
+
+    id: str
+    node_id: str
+    node_type: str
+    title: str
+    index: int
+    """Position in the order of starts, from 1."""
+    predecessor: str | None
+    """The node whose edge triggered this one; None for the root."""
+    started_at: float
+    """Unix seconds."""
+    position: FramePosition | None = None
+
+
+@dataclass(slots=True)
+class RunStarted:
+    inputs: dict[str, Value]
+    """Form inputs after casting, and the `sys.*` values."""
+    at: float
+
+
+@dataclass(slots=True)
+class NodeStarted:
+    execution: Execution
+
+
+@dataclass(slots=True)
+class NodeRetried:
+    """An attempt failed and the next one begins now."""
+
+    execution: Execution
+    retry_index: int
+    """1 for the first retry."""
+    error: str
+    inputs: dict[str, Value]
+    process_data: dict[str, Value]
+    outputs: dict[str, Value]
+    at: float
+
+
+@dataclass(slots=True)
+class NodeFinished:
+    execution: Execution
+    status: NodeStatus
+    inputs: dict[str, Value]
+    process_data: dict[str, Value]
+    outputs: dict[str, Value]
+    metadata: dict[str, Value] | None
+    error: str | None
+    error_type: str
+    at: float
+
+
+@dataclass(slots=True)
+class TextChunk:
+    """A piece of streamed output that may be shown now (`workflow-dsl §13`)."""
+
+    selector: tuple[str, ...]
+    text: str
+    position: FramePosition | None = None
+
+
+@dataclass(slots=True)
+class VariableUpdated:
+    """A node wrote a variable that outlives it (conversation and loop variables)."""
+
+    selector: tuple[str, ...]
+    value: Value
+
+
+@dataclass(slots=True)
+class RunFinished:
+    status: RunStatus
+    outputs: dict[str, Value]
+    error: str | None
+    elapsed: float
+    """Seconds."""
+    total_tokens: int
+    total_steps: int
+    exceptions_count: int
+    at: float
+
+
+Event: TypeAlias = (
+    RunStarted | NodeStarted | NodeRetried | NodeFinished | TextChunk | VariableUpdated | RunFinished
+)

@@ -1,0 +1,84 @@
+"""The shape of a workflow: nodes, edges and the indexes that the run path needs. Immutable; one per version.
+
+Nodes and edges are numbered in file order, and everything below refers to them by number: states are then arrays, and
+no identifier is looked up while a run goes on.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class NodeClass(StrEnum):
+    """How a node takes part in traversal and streaming (`workflow-dsl §6`)."""
+
+    ROOT = "root"
+    BRANCH = "branch"
+    RESPONSE = "response"
+    CONTAINER = "container"
+    EXECUTABLE = "executable"
+
+
+class ErrorStrategy(StrEnum):
+    FAIL_BRANCH = "fail-branch"
+    DEFAULT_VALUE = "default-value"
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    index: int
+    source: int
+    target: int
+    handle: str
+
+
+@dataclass(frozen=True, slots=True)
+class GraphNode:
+    index: int
+    id: str
+    type: str
+    title: str
+    node_class: NodeClass
+    error_strategy: ErrorStrategy | None = None
+    container: str | None = None
+    """Id of the innermost iteration or loop around the node."""
+
+    @property
+    def branches(self) -> bool:
+        """Is exactly one handle followed? True for branch nodes and for any node with a fail branch."""
+        return self.node_class is NodeClass.BRANCH or self.error_strategy is ErrorStrategy.FAIL_BRANCH
+
+
+@dataclass(frozen=True, slots=True)
+class Graph:
+    nodes: tuple[GraphNode, ...]
+    edges: tuple[Edge, ...]
+    outgoing: tuple[tuple[Edge, ...], ...]
+    """By node, in file order."""
+    incoming: tuple[tuple[Edge, ...], ...]
+    root: int
+    inactive_roots: tuple[int, ...] = ()
+    """Other start or trigger nodes: skipped before the run begins (`workflow-dsl §5.4`)."""
+
+
+def build_graph(
+    nodes: Sequence[GraphNode],
+    edges: Sequence[Edge],
+    *,
+    root: int,
+    inactive_roots: Sequence[int] = (),
+) -> Graph:
+    """Index `nodes` and `edges`, whose numbers must be their positions."""
+    outgoing: list[list[Edge]] = [[] for _ in nodes]
+    incoming: list[list[Edge]] = [[] for _ in nodes]
+    for edge in edges:
+        outgoing[edge.source].append(edge)
+        incoming[edge.target].append(edge)
+    return Graph(
+        nodes=tuple(nodes),
+        edges=tuple(edges),
+        outgoing=tuple(tuple(group) for group in outgoing),
+        incoming=tuple(tuple(group) for group in incoming),
+        root=root,
+        inactive_roots=tuple(inactive_roots),
+    )

@@ -1,0 +1,34 @@
+"""What a node execution ended with. A failing node is an outcome, not an exception travelling through the engine."""
+
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from graphmill.variables.selectors import Selector
+from graphmill.variables.values import Value
+
+
+@dataclass(slots=True)
+class Succeeded:
+    outputs: dict[str, Value]
+    inputs: dict[str, Value] = field(default_factory=dict)
+    """What the node used, for the logs."""
+    process_data: dict[str, Value] = field(default_factory=dict)
+    metadata: dict[str, Value] | None = None
+    handle: str = "source"
+    """The exit to leave by; only branch nodes have more than one."""
+    updates: tuple[tuple[Selector, Value], ...] = ()
+    """Variables of others that this node writes (assigner)."""
+    tokens: int = 0
+
+
+@dataclass(slots=True)
+class Failed:
+    error: str
+    error_type: str = ""
+    inputs: dict[str, Value] = field(default_factory=dict)
+    process_data: dict[str, Value] = field(default_factory=dict)
+    outputs: dict[str, Value] = field(default_factory=dict)
+    tokens: int = 0
+
+
+Outcome: TypeAlias = Succeeded | Failed

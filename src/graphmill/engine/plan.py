@@ -1,0 +1,40 @@
+"""One version, compiled: all that its runs share. Built when a file is loaded; a run parses and compiles nothing."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from graphmill.engine.graph import Graph, GraphNode
+from graphmill.engine.retry import RetryPolicy
+from graphmill.engine.streaming import StreamPlan
+from graphmill.variables.values import Value
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A node of the graph together with what runs it."""
+
+    node: GraphNode
+    run: Callable[[Any], Any]
+    """`NodeContext` → `Outcome`, or an awaitable of it when `waits`."""
+    waits: bool
+    retry: RetryPolicy | None = None
+    defaults: dict[str, Value] | None = None
+    """Outputs of the `default-value` strategy."""
+
+    @property
+    def has_recourse(self) -> bool:
+        return self.retry is not None or self.node.error_strategy is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    graph: Graph
+    indexes: dict[str, int]
+    """Number of each node, by its id."""
+    steps: tuple[Step, ...]
+    streams: StreamPlan
+    environment: dict[str, Value]
+    conversation: dict[str, Value]
+    secrets: frozenset[str]
+    """Names of the environment variables that logs must mask."""

@@ -1,0 +1,130 @@
+"""What can go wrong, as one tree.
+
+    GraphmillError
+    ├── WorkflowInvalid           the author: a file that cannot run, with every problem and its place
+    ├── RequestRefused            the caller: a parameter, a file mapping or an id is wrong
+    │   ├── InvalidParameter
+    │   ├── NotPublished
+    │   ├── VersionIdMalformed
+    │   ├── VersionNotFound
+    │   ├── RunNotFound
+    │   ├── FileNotFound
+    │   ├── EndUserNotFound
+    │   └── TooManyRuns
+    ├── UploadRefused             the caller: an uploaded file
+    │   ├── NoFileUploaded
+    │   ├── TooManyFiles
+    │   ├── FileTypeMissing
+    │   ├── FileNameMissing
+    │   └── FileTooLarge
+    ├── StoreError                the file store or the database
+    │   ├── StoreUnreachable
+    │   ├── StoreDenied
+    │   └── StoreFull
+    ├── TemplateFailed            a template that cannot be compiled or rendered
+    ├── OutboundRefused           the SSRF guard does not let a request through
+    └── ConfigInvalid             the operator: config.yaml
+
+A failing node is an outcome, not an exception (`engine.outcome`). Each façade has one table from these classes to its
+codes.
+"""
+
+
+class GraphmillError(Exception):
+    """Root of everything graphmill raises on purpose; `str()` is a sentence for the one who can act on it."""
+
+
+class ConfigInvalid(GraphmillError):
+    """config.yaml says something that cannot be meant; the message names the key and its line."""
+
+
+class WorkflowInvalid(GraphmillError):
+    """The workflow file cannot run. Mend the problems listed and load it again."""
+
+
+class RequestRefused(GraphmillError):
+    """The request cannot be carried out as it stands."""
+
+
+class InvalidParameter(RequestRefused):
+    """One parameter of the request is wrong; `parameter` names it when it is a top-level one."""
+
+    def __init__(self, message: str, parameter: str | None = None) -> None:
+        super().__init__(message)
+        self.parameter = parameter
+
+
+class NotPublished(RequestRefused):
+    """The app has no published version; publish one (config `published`) or mend its file."""
+
+
+class VersionIdMalformed(RequestRefused):
+    """The version id is no UUID."""
+
+
+class VersionNotFound(RequestRefused):
+    """The app has no version of that id."""
+
+
+class RunNotFound(RequestRefused):
+    """The app has no run of that id, or not for this user."""
+
+
+class FileNotFound(RequestRefused):
+    """No such file for this caller."""
+
+
+class EndUserNotFound(RequestRefused):
+    """The app has no end user of that id."""
+
+
+class TooManyRuns(RequestRefused):
+    """The app's ceiling of concurrent runs is reached; try again when one has ended."""
+
+
+class UploadRefused(GraphmillError):
+    """The uploaded file cannot be taken."""
+
+
+class NoFileUploaded(UploadRefused):
+    """Send the file as multipart/form-data in the field `file`."""
+
+
+class TooManyFiles(UploadRefused):
+    """Send one file a request."""
+
+
+class FileTypeMissing(UploadRefused):
+    """The file part has no Content-Type."""
+
+
+class FileNameMissing(UploadRefused):
+    """The file part has no file name."""
+
+
+class FileTooLarge(UploadRefused):
+    """The file is larger than config `limits.uploads_mb` allows for its kind."""
+
+
+class StoreError(GraphmillError):
+    """The file store or the database failed; nothing was half-written."""
+
+
+class StoreUnreachable(StoreError):
+    """The store does not answer."""
+
+
+class StoreDenied(StoreError):
+    """The store refuses access; check its permissions."""
+
+
+class StoreFull(StoreError):
+    """The store has no room for that."""
+
+
+class TemplateFailed(GraphmillError):
+    """The template cannot be compiled or rendered within its limits."""
+
+
+class OutboundRefused(GraphmillError):
+    """The SSRF guard does not let this request out; the message names the rule and the setting that would."""

@@ -1,0 +1,1 @@
+"""Stored files: where their bytes lie and how links to them are signed."""

@@ -1,0 +1,1 @@
+"""One file a node type; `registry.py` lists them."""

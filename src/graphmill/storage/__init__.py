@@ -1,0 +1,1 @@
+"""The database: tables, statements grouped by noun, and the one writer."""

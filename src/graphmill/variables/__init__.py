@@ -1,0 +1,1 @@
+"""Values and how nodes refer to them: types, selectors, pool, templates, conditions. Pure."""
