@@ -1,0 +1,169 @@
+"""The workflows that every engine here runs, as Dify files.
+
+W0 start → end; W1 a chain of 20 templates; W1L of 200; W2 50 templates in parallel and a join; W3 a ladder of 10
+if-else nodes; W5 20 http-request nodes in parallel, each answered after 100 ms.
+"""
+
+import json
+from typing import Any
+
+Node = dict[str, Any]
+Edge = dict[str, Any]
+
+
+def _node(node_id: str, node_type: str, **data: Any) -> Node:
+    return {
+        "id": node_id,
+        "type": "custom",
+        "position": {"x": 0, "y": 0},
+        "data": {"type": node_type, "title": node_id, "desc": "", "selected": False, **data},
+    }
+
+
+def _edge(source: str, target: str, handle: str = "source") -> Edge:
+    return {
+        "id": f"{source}-{handle}-{target}-target",
+        "type": "custom",
+        "source": source,
+        "sourceHandle": handle,
+        "target": target,
+        "targetHandle": "target",
+        "data": {"sourceType": "", "targetType": "", "isInIteration": False, "isInLoop": False},
+    }
+
+
+def _document(name: str, nodes: list[Node], edges: list[Edge]) -> str:
+    """JSON is YAML too, and every loader reads it the same way."""
+    start = _node(
+        "start",
+        "start",
+        variables=[
+            {"variable": "q", "label": "q", "type": "text-input", "required": True, "max_length": 256}
+        ],
+    )
+    return json.dumps(
+        {
+            "kind": "app",
+            "version": "0.3.0",
+            "app": {
+                "name": name,
+                "mode": "workflow",
+                "description": "",
+                "icon": "x",
+                "icon_background": "#FFEAD5",
+                "use_icon_as_answer_icon": False,
+            },
+            "dependencies": [],
+            "workflow": {
+                "conversation_variables": [],
+                "environment_variables": [],
+                "features": {},
+                "graph": {
+                    "nodes": [start, *nodes],
+                    "edges": edges,
+                    "viewport": {"x": 0, "y": 0, "zoom": 1},
+                },
+            },
+        }
+    )
+
+
+def _template(node_id: str, source: list[str]) -> Node:
+    return _node(
+        node_id,
+        "template-transform",
+        template="{{ x }}.",
+        variables=[{"variable": "x", "value_selector": source, "value_type": "string"}],
+    )
+
+
+def _end(**outputs: list[str]) -> Node:
+    return _node(
+        "end",
+        "end",
+        outputs=[
+            {"variable": name, "value_selector": selector, "value_type": "string"}
+            for name, selector in outputs.items()
+        ],
+    )
+
+
+def no_op() -> str:
+    return _document("W0", [_end(out=["start", "q"])], [_edge("start", "end")])
+
+
+def chain(length: int) -> str:
+    nodes, edges, previous, selector = [], [], "start", ["start", "q"]
+    for number in range(length):
+        name = f"t{number}"
+        nodes.append(_template(name, selector))
+        edges.append(_edge(previous, name))
+        previous, selector = name, [name, "output"]
+    return _document(
+        f"chain of {length}", [*nodes, _end(out=selector)], [*edges, _edge(previous, "end")]
+    )
+
+
+def fan_out(width: int) -> str:
+    names = [f"t{number}" for number in range(width)]
+    nodes = [_template(name, ["start", "q"]) for name in names]
+    join = _node(
+        "join",
+        "variable-aggregator",
+        output_type="string",
+        variables=[[name, "output"] for name in names],
+    )
+    edges = [_edge("start", name) for name in names] + [_edge(name, "join") for name in names]
+    return _document(
+        "W2", [*nodes, join, _end(out=["join", "output"])], [*edges, _edge("join", "end")]
+    )
+
+
+def ladder(steps: int) -> str:
+    nodes, edges, previous, handle = [], [], "start", "source"
+    for number in range(steps):
+        name = f"if{number}"
+        condition = {
+            "id": "c",
+            "varType": "string",
+            "variable_selector": ["start", "q"],
+            "comparison_operator": "is",
+            "value": f"never {number}",
+        }
+        case = {"id": "yes", "case_id": "yes", "logical_operator": "and", "conditions": [condition]}
+        nodes.append(_node(name, "if-else", cases=[case]))
+        edges.append(_edge(previous, name, handle))
+        previous, handle = name, "false"
+    return _document(
+        "W3", [*nodes, _end(out=["start", "q"])], [*edges, _edge(previous, "end", handle)]
+    )
+
+
+def parallel_http(width: int, url: str) -> str:
+    names = [f"h{number}" for number in range(width)]
+    nodes = [
+        _node(
+            name,
+            "http-request",
+            method="get",
+            url=url,
+            authorization={"type": "no-auth", "config": None},
+            headers="",
+            params="",
+            body={"type": "none", "data": []},
+            timeout={"max_connect_timeout": 0, "max_read_timeout": 0, "max_write_timeout": 0},
+            variables=[],
+        )
+        for name in names
+    ]
+    edges = [_edge("start", name) for name in names] + [_edge(name, "end") for name in names]
+    return _document("W5", [*nodes, _end(out=[names[0], "body"])], edges)
+
+
+def http_then_template(url: str) -> str:
+    """W5c: what 200 concurrent runs do."""
+    document = json.loads(parallel_http(1, url))
+    graph = document["workflow"]["graph"]
+    graph["nodes"][-1:] = [_template("t", ["h0", "body"]), _end(out=["t", "output"])]
+    graph["edges"] = [_edge("start", "h0"), _edge("h0", "t"), _edge("t", "end")]
+    return json.dumps(document)
