@@ -9,6 +9,7 @@
     │   ├── VersionNotFound
     │   ├── RunNotFound
     │   ├── FileNotFound
+    │   ├── SignatureInvalid
     │   ├── EndUserNotFound
     │   └── TooManyRuns
     ├── UploadRefused             the caller: an uploaded file
@@ -72,6 +73,10 @@ class RunNotFound(RequestRefused):
 
 class FileNotFound(RequestRefused):
     """No such file for this caller."""
+
+
+class SignatureInvalid(RequestRefused):
+    """The signature of a download link is wrong or too old; ask for a fresh link."""
 
 
 class EndUserNotFound(RequestRefused):
