@@ -1,0 +1,143 @@
+"""Start-up and memory of the real server: first 200, idle RSS, and what a waiting run with its open stream costs (T9, T10).
+
+    python benchmarks/footprint.py [--waiting 1000]
+"""
+
+import argparse
+import asyncio
+import json
+import os
+import resource
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
+import workloads
+from http_load import cpu_seconds, free_port
+
+HOLD = 30.0
+"""Seconds for which the slow server keeps each request open."""
+
+
+def rss_mb(pid: int) -> float:
+    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+    return pages * resource.getpagesize() / 1024 / 1024
+
+
+def start(folder: Path, port: int) -> tuple[subprocess.Popen[bytes], float]:
+    """Start the server; the process, and the seconds until its first 200."""
+    began = time.perf_counter()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "graphmill", "serve", "--config", str(folder / "config.yaml"), "--port", str(port)],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    while time.perf_counter() - began < 30:
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=1):
+                return process, time.perf_counter() - began
+        except OSError:
+            time.sleep(0.005)
+    raise SystemExit("the server did not answer within 30 s")
+
+
+def stop(process: subprocess.Popen[bytes]) -> None:
+    process.send_signal(signal.SIGTERM)
+    process.wait(timeout=20)
+
+
+async def slow_server() -> asyncio.Server:
+    """Accepts a request and stays silent."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(65536)
+        try:
+            await asyncio.sleep(HOLD)
+        finally:
+            writer.close()
+
+    return await asyncio.start_server(serve, "127.0.0.1", 0, backlog=4096)
+
+
+async def open_stream(port: int) -> asyncio.StreamWriter:
+    body = json.dumps({"inputs": {"q": "x"}, "response_mode": "streaming", "user": "bench"})
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(
+        "POST /v1/workflows/run HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer app-wait\r\n"
+        f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n{body}".encode()
+    )
+    received = b""
+    while b'"node_type":"http-request"' not in received:
+        piece = await asyncio.wait_for(reader.read(65536), 30)
+        if not piece:
+            raise SystemExit(received.decode())
+        received += piece
+    return writer
+
+
+async def waiting_runs(folder: Path, count: int) -> None:
+    slow = await slow_server()
+    slow_port = slow.sockets[0].getsockname()[1]
+    (folder / "wait.yml").write_text(
+        workloads.http_then_template(f"http://127.0.0.1:{slow_port}/")
+    )
+    (folder / "config.yaml").write_text(
+        f"data_dir: {folder / 'waiting'}\n"
+        f"http_request: {{allow: ['127.0.0.1:{slow_port}'], timeout_seconds: {{read: 600}}}}\n"
+        "apps:\n  - {workflow: wait.yml, api_keys: [app-wait]}\n"
+    )
+    port = free_port()
+    process, _ = start(folder, port)
+    streams = [await open_stream(port)]
+    before = rss_mb(process.pid)
+    streams += await asyncio.gather(*(open_stream(port) for _ in range(count)))
+    await asyncio.sleep(2)
+    after, cpu = rss_mb(process.pid), cpu_seconds(process.pid)
+    await asyncio.sleep(5)
+    cpu = (cpu_seconds(process.pid) - cpu) / 5
+    print(
+        f"{count} waiting runs with open streams: {(after - before) * 1024 / count:.1f} KB each, "
+        f"{cpu:.3f} cores"
+    )
+    for writer in streams:
+        writer.close()
+    stop(process)
+    slow.close()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--waiting", type=int, default=1000)
+    parser.add_argument("--starts", type=int, default=5)
+    arguments = parser.parse_args()
+    limit = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(65536, limit), limit))
+    os.environ.setdefault("PYTHONDONTWRITEBYTECODE", "")
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / "w0.yml").write_text(workloads.no_op())
+        firsts, laters, idles = [], [], []
+        for number in range(arguments.starts):
+            (folder / "config.yaml").write_text(
+                f"data_dir: {folder / f'data{number}'}\napps:\n  - {{workflow: w0.yml, api_keys: [app-x]}}\n"
+            )
+            for seconds in (firsts, laters):
+                process, first = start(folder, free_port())
+                time.sleep(1)
+                seconds.append(first)
+                idles.append(rss_mb(process.pid))
+                stop(process)
+        print(f"first 200, new data_dir: {statistics.median(firsts):.2f} s (min {min(firsts):.2f})")
+        print(f"first 200, existing data_dir: {statistics.median(laters):.2f} s (min {min(laters):.2f})")
+        print(f"idle RSS: {statistics.median(idles):.1f} MB")
+        asyncio.run(waiting_runs(folder, arguments.waiting))
+
+
+if __name__ == "__main__":
+    main()
