@@ -1,0 +1,39 @@
+# Short names for what stands in scripts/. Needs python3 (3.11 or newer) and make; a second call costs nothing.
+
+PYTHON ?= python3
+
+.PHONY: serve test check bench format lock clean
+
+serve: .venv/serve.stamp  ## the server on 127.0.0.1:8000 with the sample workflows
+	scripts/serve
+
+test: .venv/test.stamp .venv/clients.stamp  ## everything CI runs
+	scripts/check
+	scripts/test
+
+check: .venv/test.stamp  ## format, lint, types, architecture
+	scripts/check
+
+bench: .venv/test.stamp  ## the benchmarks
+	scripts/bench
+
+format: .venv/test.stamp  ## bring the code into form
+	scripts/format
+
+lock: .venv/test.stamp  ## choose the newest versions that pyproject.toml allows
+	scripts/lock
+
+clean:  ## away with everything that was installed or cached
+	rm -rf .venv tests/clients/node/node_modules .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+
+.venv/serve.stamp: pyproject.toml requirements.lock scripts/install
+	PYTHON=$(PYTHON) scripts/install requirements.lock
+	touch $@
+
+.venv/test.stamp: pyproject.toml requirements-test.lock scripts/install
+	PYTHON=$(PYTHON) scripts/install requirements-test.lock
+	touch $@
+
+.venv/clients.stamp: .venv/test.stamp $(wildcard tests/clients/*.lock) tests/clients/node/package-lock.json
+	scripts/install-clients
+	touch $@

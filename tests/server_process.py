@@ -1,0 +1,95 @@
+"""A real server process on loopback, and the stand-ins it talks to, as context managers."""
+
+import json
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+FAKES = Path(__file__).parent / "conformance" / "fakes.py"
+START_SECONDS = 30.0
+STOP_SECONDS = 15.0
+
+
+@dataclass(frozen=True, slots=True)
+class ServerProcess:
+    url: str
+    pid: int
+    log: Path
+
+    def resident_bytes(self) -> int:
+        """Memory of the process that is in RAM now (Linux)."""
+        status = Path(f"/proc/{self.pid}/status").read_text()
+        line = next(line for line in status.splitlines() if line.startswith("VmRSS:"))
+        return int(line.split()[1]) * 1024
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextmanager
+def running_server(
+    config: Mapping[str, Any], directory: Path, *, port: int | None = None
+) -> Iterator[ServerProcess]:
+    """`graphmill serve` with `config`, its data in `directory`; answering when this returns.
+
+    `config` needs no `server` and no `data_dir`."""
+    port = port or free_port()
+    path = directory / "config.yaml"
+    server = {"host": "127.0.0.1", "port": port}
+    # JSON is YAML too.
+    path.write_text(json.dumps({"server": server, "data_dir": str(directory / "data"), **config}))
+    log = directory / "server.log"
+    command = [sys.executable, "-m", "graphmill", "serve", "--config", str(path)]
+    with log.open("wb") as output, _process(command, stdout=output, stderr=output) as process:
+        url = f"http://127.0.0.1:{port}"
+        _await_health(process, url, log)
+        yield ServerProcess(url, process.pid, log)
+
+
+@contextmanager
+def running_stand_ins(**ports: int) -> Iterator[None]:
+    """The kit's stand-ins (`echo`, `model`, `sandbox`) on these ports."""
+    wanted = ",".join(f"{kind}={port}" for kind, port in ports.items())
+    command = [sys.executable, str(FAKES), "--ports", wanted]
+    with _process(command, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        for kind, port in ports.items():
+            if not process.stdout.readline():
+                raise AssertionError(f"the {kind} stand-in did not start; is port {port} taken?")
+        yield
+
+
+@contextmanager
+def _process(command: list[str], **streams: Any) -> Iterator[subprocess.Popen[bytes]]:
+    with subprocess.Popen(command, **streams) as process:
+        try:
+            yield process
+        finally:
+            process.terminate()
+            try:
+                process.wait(STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                raise
+
+
+def _await_health(process: subprocess.Popen[bytes], url: str, log: Path) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while process.poll() is None and time.monotonic() < deadline:
+        try:
+            if httpx.get(f"{url}/health").status_code == 200:
+                return
+        except httpx.TransportError:
+            time.sleep(0.05)
+    raise AssertionError(f"the server does not answer at {url}; it said:\n{log.read_text()}")
