@@ -1,6 +1,6 @@
 """Files that callers send, and the signed links by which any stored file is read (`service-api §17`)."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 
 from graphmill.service.apps import App
@@ -16,11 +16,22 @@ class Download:
 
 
 class Uploads:
-    async def save(
-        self, app: App, user: EndUser, *, name: str, mime_type: str, chunks: AsyncIterator[bytes]
-    ) -> Upload:
-        """Store a file for `user`, whole or not at all.
+    def limit_of(self, name: str) -> int:
+        """How many bytes a file of that name may have (`service-api §17.2`); the façade refuses by Content-Length."""
+        raise NotImplementedError
 
+    async def save(
+        self,
+        app: App,
+        *,
+        name: str,
+        mime_type: str,
+        chunks: AsyncIterator[bytes],
+        owner: Callable[[], Awaitable[EndUser]],
+    ) -> Upload:
+        """Store a file, whole or not at all; an exception out of `chunks` passes through and leaves nothing behind.
+
+        `owner` is awaited after the last chunk: a form may name its user behind the file.
         Raises FileNameMissing, InvalidParameter (characters of the name), FileTooLarge or StoreError, in the order of
         `service-api §17.2`. What the multipart body must look like is checked by the façade."""
         raise NotImplementedError
