@@ -1,6 +1,7 @@
 """Where the values of a run live: two levels, `namespace → name → value` (`workflow-dsl §14.1`).
 
-A namespace is a node id, or `sys`, `env`, `conversation`. Values are plain; their types are inferred when asked for.
+A namespace is a node id, or `sys`, `env`, `conversation`. Values are plain; their types are
+inferred when asked for.
 """
 
 from collections.abc import Mapping
@@ -21,22 +22,22 @@ class Pool:
         self.secrets = secrets
 
     def find(self, selector: Selector) -> Found:
-        """The value at `selector`, walking mappings and file attributes; lists cannot be indexed (`§14.3`)."""
+        """The value at `selector`, walking mappings and file attributes, but not into lists."""
         if len(selector) < 2:
             return MISSING
         names = self._namespaces.get(selector[0])
         if names is None:
             return MISSING
-        value: Found = names.get(selector[1], MISSING)
-        if len(selector) == 2 or value is MISSING:
-            return value
-        if isinstance(value, File):
-            return value.attribute(selector[2])
+        found: Found = names.get(selector[1], MISSING)
+        if len(selector) == 2 or found is MISSING:
+            return found
+        if isinstance(found, File):
+            return found.attribute(selector[2])
         for key in selector[2:]:
-            if not isinstance(value, dict):
+            if not isinstance(found, dict):
                 return MISSING
-            value = value.get(key, MISSING)  # type: ignore[assignment]
-        return value
+            found = found.get(key, MISSING)
+        return found
 
     def set(self, namespace: str, name: str, value: Value) -> None:
         names = self._namespaces.get(namespace)
@@ -53,7 +54,7 @@ class Pool:
         else:
             names.update(values)
 
-    def is_secret(self, selector: Selector) -> bool:
+    def is_secret(self, selector: Selector | str) -> bool:
         return len(selector) == 2 and selector[0] == "env" and selector[1] in self.secrets
 
     def namespace(self, name: str) -> Mapping[str, Value]:
