@@ -56,27 +56,31 @@ class Timeouts:
 
 
 @dataclass(frozen=True, slots=True)
-class FormFile:
-    """One file part of a multipart body; its bytes are read when they are sent."""
+class HttpLimits:
+    """What an http-request node may use as long as it says nothing else (config `http_request`)."""
 
-    field: str
-    file: File
-    content_type: str
+    timeouts: Timeouts = Timeouts()
+    text_bytes: int = 1024 * 1024
+    file_bytes: int = 10 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
 class HttpRequest:
-    """A request that may leave this machine. At most one of `body`, `file` and `form` is set."""
+    """A request that may leave this machine."""
 
     method: str
     url: str
+    """Absolute. Characters that may not stand in a URL are percent-encoded on the way."""
     params: Sequence[tuple[str, str]] = ()
+    """Added to the query of `url`."""
     headers: Mapping[str, str] = field(default_factory=dict)
-    body: bytes | None = None
-    file: File | None = None
-    form: Sequence[tuple[str, str] | FormFile] | None = None
+    body: Sequence[bytes] = ()
+    """In pieces that are sent one after the other; none: no body."""
     timeouts: Timeouts = Timeouts()
     verify_tls: bool = True
+    credential_headers: frozenset[str] = frozenset()
+    """Headers that no other origin may see after a redirect, besides Authorization and Cookie;
+    lower case."""
 
 
 class HttpResponse(Protocol):
@@ -99,7 +103,11 @@ class HttpClient(Protocol):
     """The only way out. Every address is checked by the SSRF guard, redirects included."""
 
     def request(self, request: HttpRequest) -> AbstractAsyncContextManager[HttpResponse]:
-        """Raises OutboundRefused (guard), TimeoutError, or ConnectionError with a sentence about the peer."""
+        """Follow redirects, then give the answer.
+
+        Raises OutboundRefused (guard), ValueError (no such URL or header can be sent),
+        TimeoutError, or ConnectionError with a sentence about the peer; reading the body raises
+        the last two."""
         ...
 
 

@@ -5,7 +5,7 @@ per version, holds everything that can be computed ahead, and is shared by all r
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeAlias
 
 from pydantic import BaseModel, ConfigDict
@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict
 from graphmill.engine.context import NodeContext
 from graphmill.engine.graph import NodeClass
 from graphmill.engine.outcome import Outcome
-from graphmill.ports import HttpClient, FileVault, TemplateEngine
+from graphmill.ports import FileVault, HttpClient, HttpLimits, TemplateEngine
 
 
 class NodeData(BaseModel):
@@ -44,6 +44,7 @@ class NodePorts:
     http: HttpClient
     files: FileVault
     templates: TemplateEngine
+    http_limits: HttpLimits = field(default_factory=HttpLimits)
 
 
 @dataclass(frozen=True, slots=True)
