@@ -1,7 +1,7 @@
-"""What a real Dify answered, case by case, played against a server process (`README.md` beside this file).
+"""What a real Dify answered, case by case, played against a server process (see README.md here).
 
-Cases that need a part which is not built yet are listed in `not_built.toml`. Each of them must go on failing until the
-part is there, so the list can only shrink.
+Cases that need a part which is not built yet are listed in `not_built.toml`. Each of them must go
+on failing until the part is there, so the list can only shrink.
 """
 
 import json
@@ -50,7 +50,7 @@ def server_config() -> dict[str, Any]:
 def differences(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> dict[str, list[str]]:
-    """Where the server differs from the recording, by name, for every case that this session wants."""
+    """Case name → where the server differs from the recording, for the cases wanted."""
     wanted: list[Case] = [
         item.callspec.params["case"]
         for item in request.session.items
