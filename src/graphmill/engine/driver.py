@@ -8,7 +8,6 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
-from enum import Enum
 from typing import Any, Final
 
 from graphmill.engine.context import NodeContext
@@ -44,9 +43,12 @@ class RunLimits:
     steps: int = 500
 
 
-class _Signal(Enum):
-    STOP = "stop"
-    EXPIRED = "expired"
+@dataclass(frozen=True, slots=True)
+class _Verdict:
+    """How the run ends, whatever its nodes are at."""
+
+    status: RunStatus
+    error: str
 
 
 @dataclass(slots=True)
@@ -92,11 +94,11 @@ class Driver:
         self._limits = limits
         self._clock = clock
         self._new_id = new_id
-        self._inbox: asyncio.Queue[_Completion | _Signal] = asyncio.Queue()
+        self._inbox: asyncio.Queue[_Completion | _Verdict] = asyncio.Queue()
         self._ready: deque[tuple[Frame, int, int | None]] = deque()
         self._running: set[asyncio.Task[None]] = set()
         self._spawn: Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]]
-        self._verdict: tuple[RunStatus, str] | None = None
+        self._verdict: _Verdict | None = None
         self._index = 0
         self._steps = 0
         self._tokens = 0
@@ -104,7 +106,11 @@ class Driver:
 
     def stop(self) -> None:
         """End the run as `stopped`; running nodes are cancelled. A run that has ended stays as it is."""
-        self._inbox.put_nowait(_Signal.STOP)
+        self._inbox.put_nowait(_Verdict(RunStatus.STOPPED, "Stopped by user."))
+
+    def interrupt(self, reason: str) -> None:
+        """End the run as `failed` for a reason that lies outside it; otherwise like `stop`."""
+        self._inbox.put_nowait(_Verdict(RunStatus.FAILED, reason))
 
     async def drive(self) -> None:
         """Run to the end. The last event is published only when the database holds the whole run."""
@@ -119,9 +125,7 @@ class Driver:
         async with asyncio.TaskGroup() as tasks:
             self._spawn = tasks.create_task
             self._follow(frame, frame.scheduler.start(self._plan.graph.root))
-            alarm = asyncio.get_running_loop().call_later(
-                self._limits.seconds, self._inbox.put_nowait, _Signal.EXPIRED
-            )
+            alarm = asyncio.get_running_loop().call_later(self._limits.seconds, self._expire)
             try:
                 await self._loop()
             finally:
@@ -223,13 +227,14 @@ class Driver:
             outcome = _raised(error)
         self._inbox.put_nowait(_Completion(work, outcome))
 
-    def _receive(self, message: _Completion | _Signal) -> None:
-        if message is _Signal.STOP:
-            self._verdict = (RunStatus.STOPPED, "Stopped by user.")
-        elif message is _Signal.EXPIRED:
-            elapsed = self._clock() - self._started_at
-            self._fail(f"Maximum execution time exceeded: {elapsed:.2f}s > {self._limits.seconds:g}s")
-        elif isinstance(message, _Completion):
+    def _expire(self) -> None:
+        elapsed = self._clock() - self._started_at
+        self.interrupt(f"Maximum execution time exceeded: {elapsed:.2f}s > {self._limits.seconds:g}s")
+
+    def _receive(self, message: _Completion | _Verdict) -> None:
+        if isinstance(message, _Verdict):
+            self._verdict = message
+        else:
             self._complete(message.work, message.outcome)
 
     def _complete(self, work: _Work, outcome: Outcome) -> None:
@@ -316,12 +321,12 @@ class Driver:
             self._ready.append((frame, index, predecessor))
 
     def _fail(self, error: str) -> None:
-        self._verdict = (RunStatus.FAILED, error)
+        self._verdict = _Verdict(RunStatus.FAILED, error)
 
     def _finish(self, frame: Frame) -> RunFinished:
         error: str | None = None
         if self._verdict is not None:
-            status, error = self._verdict
+            status, error = self._verdict.status, self._verdict.error
         else:
             status = RunStatus.PARTIAL_SUCCEEDED if self._exceptions else RunStatus.SUCCEEDED
         now = self._clock()

@@ -22,7 +22,7 @@ History = Callable[[int], Awaitable[list[NumberedEvent]]]
 class Feed:
     """The events of one run while this process owns it. `append` and `pending` are the owner's, `follow` is for all."""
 
-    __slots__ = ("_base", "_dropped", "_events", "_handed", "_readers", "_visible", "run_id")
+    __slots__ = ("_base", "_dropped", "_events", "_failure", "_handed", "_readers", "_visible", "run_id")
 
     def __init__(self, run_id: str, *, epoch: int = 1) -> None:
         self.run_id = run_id
@@ -32,6 +32,7 @@ class Feed:
         self._visible = 0
         self._handed = 0
         self._readers: list[asyncio.Future[None]] = []
+        self._failure: Exception | None = None
 
     def append(self, event: Event) -> None:
         """Number an event. Readers see it at the next `publish`."""
@@ -41,12 +42,14 @@ class Feed:
         """Show everything appended so far and wake the readers."""
         self._visible = self._dropped + len(self._events)
         if self._readers:
-            readers, self._readers = self._readers, []
-            for reader in readers:
-                if not reader.done():
-                    reader.set_result(None)
+            self._wake()
         if len(self._events) > 2 * WINDOW:
             self._trim()
+
+    def fail(self, error: Exception) -> None:
+        """No more events will come, and the run has no end to show: readers get `error` after what is published."""
+        self._failure = error
+        self._wake()
 
     def pending(self) -> Sequence[NumberedEvent]:
         first = self._handed
@@ -63,7 +66,7 @@ class Feed:
         )
 
     async def finished(self) -> RunFinished:
-        """Wait for the end of the run."""
+        """Wait for the end of the run. Raises what `fail` was given."""
         while not self.is_finished:
             await self._wait()
         event = self._events[-1]
@@ -95,7 +98,15 @@ class Feed:
                 continue
             await self._wait()
 
+    def _wake(self) -> None:
+        readers, self._readers = self._readers, []
+        for reader in readers:
+            if not reader.done():
+                reader.set_result(None)
+
     async def _wait(self) -> None:
+        if self._failure is not None:
+            raise self._failure
         reader = asyncio.get_running_loop().create_future()
         self._readers.append(reader)
         try:
