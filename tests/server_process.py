@@ -20,15 +20,36 @@ STOP_SECONDS = 15.0
 
 @dataclass(frozen=True, slots=True)
 class ServerProcess:
-    url: str
+    port: int
     pid: int
-    log: Path
+    data_dir: Path
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
 
     def resident_bytes(self) -> int:
         """Memory of the process that is in RAM now (Linux)."""
+        return self._memory("VmRSS")
+
+    def peak_resident_bytes(self) -> int:
+        return self._memory("VmHWM")
+
+    def _memory(self, name: str) -> int:
         status = Path(f"/proc/{self.pid}/status").read_text()
-        line = next(line for line in status.splitlines() if line.startswith("VmRSS:"))
+        line = next(line for line in status.splitlines() if line.startswith(f"{name}:"))
         return int(line.split()[1]) * 1024
+
+    def client(self, key: str) -> httpx.Client:
+        """Requests with the API key of an app."""
+        return httpx.Client(base_url=self.url, headers={"Authorization": f"Bearer {key}"})
+
+
+def events_of(response: httpx.Response) -> Iterator[dict[str, Any]]:
+    """The events of an open stream, without its pings."""
+    for line in response.iter_lines():
+        if line.startswith("data: "):
+            yield json.loads(line.removeprefix("data: "))
 
 
 def free_port() -> int:
@@ -45,16 +66,15 @@ def running_server(
 
     `config` needs no `server` and no `data_dir`."""
     port = port or free_port()
-    path = directory / "config.yaml"
+    data_dir, path, log = directory / "data", directory / "config.yaml", directory / "server.log"
     server = {"host": "127.0.0.1", "port": port}
     # JSON is YAML too.
-    path.write_text(json.dumps({"server": server, "data_dir": str(directory / "data"), **config}))
-    log = directory / "server.log"
+    path.write_text(json.dumps({"server": server, "data_dir": str(data_dir), **config}))
     command = [sys.executable, "-m", "graphmill", "serve", "--config", str(path)]
     with log.open("wb") as output, _process(command, stdout=output, stderr=output) as process:
-        url = f"http://127.0.0.1:{port}"
-        _await_health(process, url, log)
-        yield ServerProcess(url, process.pid, log)
+        running = ServerProcess(port, process.pid, data_dir)
+        _await_health(process, running.url, log)
+        yield running
 
 
 @contextmanager

@@ -1,6 +1,6 @@
 """What the PyPI package `dify-api-client` gets from a server, as JSON for `test_clients.py`.
 
-PYTHONPATH=.venv/clients/dify-api-client python tests/clients/play_dify_api_client.py URL
+PYTHONPATH=.venv/clients/dify-api-client python tests/clients/play_dify_api_client.py URL SLOW_URL
 """
 
 import json
@@ -31,7 +31,7 @@ def stream(key: str, inputs: dict[str, Any]) -> Any:
 
 
 def stopped_run() -> dict[str, Any]:
-    events = stream("app-waiting", {})
+    events = stream("app-waiting", {"url": sys.argv[2]})
     task_id = next(events)["task_id"]
     answer = client("app-waiting").stop_workflows(task_id, models.StopRequest(user=USER))
     return {"answer": answer.model_dump(mode="json"), "last_event": list(events)[-1]}

@@ -1,6 +1,6 @@
 """What the PyPI package `dify-client` gets from a server, as JSON for `test_clients.py`.
 
-PYTHONPATH=.venv/clients/dify-client python tests/clients/play_dify_client.py URL
+PYTHONPATH=.venv/clients/dify-client python tests/clients/play_dify_client.py URL SLOW_URL
 """
 
 import json
@@ -33,7 +33,7 @@ def run(key: str, inputs: dict[str, Any], mode: str) -> requests.Response:
 
 
 def stopped_run() -> dict[str, Any]:
-    stream = events(run("app-waiting", {}, "streaming"))
+    stream = events(run("app-waiting", {"url": sys.argv[2]}, "streaming"))
     task_id = next(stream)["task_id"]
     answer = client("app-waiting")._send_request(
         "POST", f"/workflows/tasks/{task_id}/stop", {"user": USER}

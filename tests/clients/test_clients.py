@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from tests.server_process import ServerProcess, free_port, running_server, running_stand_ins
+from tests.server_process import ServerProcess, running_server
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
@@ -53,28 +53,20 @@ CLIENTS = {
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
-    echo = free_port()
     config = {
         "apps": [
             {"workflow": str(ROOT / "workflows/greeting.yml"), "api_keys": ["app-greeting"]},
             {"workflow": str(ROOT / "workflows/documents.yml"), "api_keys": ["app-documents"]},
-            {
-                "workflow": str(WAITING),
-                "api_keys": ["app-waiting"],
-                "environment": {"url": f"http://127.0.0.1:{echo}"},
-            },
+            {"workflow": str(WAITING), "api_keys": ["app-waiting"]},
         ],
-        "http_request": {"allow": [f"127.0.0.1:{echo}"]},
+        "http_request": {"allow": ["127.0.0.0/8"]},
     }
-    with (
-        running_stand_ins(echo=echo),
-        running_server(config, tmp_path_factory.mktemp("clients")) as running,
-    ):
+    with running_server(config, tmp_path_factory.mktemp("clients")) as running:
         yield running
 
 
 @pytest.fixture(scope="module", params=CLIENTS)
-def report(request: pytest.FixtureRequest, server: ServerProcess) -> Report:
+def report(request: pytest.FixtureRequest, server: ServerProcess, echo_url: str) -> Report:
     """What the script of one client printed."""
     client = CLIENTS[request.param]
     if not client.packages.is_dir():
@@ -83,9 +75,8 @@ def report(request: pytest.FixtureRequest, server: ServerProcess) -> Report:
             pytest.fail(missing)
         pytest.skip(missing)
     environment = {**os.environ, "PYTHONPATH": str(client.packages)}
-    played = subprocess.run(
-        [*client.command, server.url], env=environment, capture_output=True, text=True, check=False
-    )
+    command = [*client.command, server.url, f"{echo_url}/sleep/30"]
+    played = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert played.returncode == 0, played.stderr
     return dict(json.loads(played.stdout))
 

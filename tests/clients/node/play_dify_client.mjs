@@ -1,6 +1,6 @@
 // What the npm package `dify-client` gets from a server; `test_clients.py` reads the JSON it prints.
 //
-//   node play_dify_client.mjs URL
+//   node play_dify_client.mjs URL SLOW_URL
 
 import { createInterface } from "node:readline";
 import { CompletionClient, DifyClient } from "dify-client";
@@ -38,7 +38,7 @@ async function upload() {
 }
 
 async function stoppedRun() {
-  const waiting = await stream("app-waiting", {});
+  const waiting = await stream("app-waiting", { url: process.argv[3] });
   const { value: first } = await waiting.next();
   const answer = await new DifyClient("app-waiting", base).sendRequest(
     "POST",

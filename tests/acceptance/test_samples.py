@@ -1,0 +1,161 @@
+"""The samples in `workflows/` run on a server process, as the comment on top of each says."""
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import yaml
+
+from tests.server_process import ServerProcess, events_of, free_port, running_server
+
+ROOT = Path(__file__).parent.parent.parent
+SAMPLES = [path.stem for path in sorted((ROOT / "workflows").glob("*.yml"))]
+
+Json = dict[str, Any]
+
+
+def example(slug: str) -> tuple[str, Json]:
+    """API key and body of the run that the sample's comment shows."""
+    text = (ROOT / "workflows" / f"{slug}.yml").read_text()
+    comment = "".join(
+        line.removeprefix("#") for line in text.splitlines(keepends=True) if line.startswith("#")
+    )
+    key = re.search(r"Bearer (\S+)'", comment)
+    body = re.search(r"-d '(.*?)'", comment, re.DOTALL)
+    assert key is not None, f"{slug}.yml shows no key"
+    assert body is not None, f"{slug}.yml shows no body"
+    return key[1], json.loads(body[1])
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
+    """`config.yaml` as it is, but on another port, which the samples are told."""
+    port = free_port()
+    config = yaml.safe_load((ROOT / "config.yaml").read_text())
+    apps = [
+        {
+            **app,
+            "workflow": str(ROOT / app["workflow"]),
+            "environment": {"server_url": f"http://127.0.0.1:{port}"},
+        }
+        for app in config["apps"]
+    ]
+    moved = {"apps": apps, "http_request": {"allow": [f"127.0.0.1:{port}"]}}
+    with running_server(moved, tmp_path_factory.mktemp("samples"), port=port) as running:
+        yield running
+
+
+def run(server: ServerProcess, slug: str, **changes: Json) -> list[Json]:
+    """The events of the example run, with some members of its body changed."""
+    key, body = example(slug)
+    body |= {"response_mode": "streaming", **changes}
+    with (
+        server.client(key) as client,
+        client.stream("POST", "/v1/workflows/run", json=body) as stream,
+    ):
+        assert stream.status_code == 200
+        return list(events_of(stream))
+
+
+def finish(events: list[Json]) -> Json:
+    assert events[-1]["event"] == "workflow_finished"
+    return dict(events[-1]["data"])
+
+
+def test_config_serves_every_sample() -> None:
+    config = yaml.safe_load((ROOT / "config.yaml").read_text())
+    served = {Path(app["workflow"]).stem: app["api_keys"] for app in config["apps"]}
+    assert {slug: [example(slug)[0]] for slug in SAMPLES} == served
+
+
+@pytest.mark.parametrize(
+    ("language", "greeting"),
+    [
+        ("Deutsch", "Guten Tag, Ada!"),
+        ("日本語", "こんにちは、Adaさん!"),
+        ("English", "Hello, Ada!"),
+    ],
+)
+def test_greeting_takes_the_branch_of_the_language(
+    server: ServerProcess, language: str, greeting: str
+) -> None:
+    end = finish(run(server, "greeting", inputs={"name": "Ada", "language": language}))
+    assert "succeeded" == end["status"]
+    assert {"greeting": greeting, "language": language} == end["outputs"]
+
+
+def test_merge_fetches_all_pages_before_it_waits_for_one(server: ServerProcess) -> None:
+    events = run(server, "merge")
+    fetches = [
+        event["event"]
+        for event in events
+        if event.get("data", {}).get("node_type") == "http-request"
+    ]
+    assert ["node_started"] * 3 + ["node_finished"] * 3 == fetches
+
+
+def test_merge_reports_every_page_whatever_its_status(server: ServerProcess) -> None:
+    end = finish(run(server, "merge"))
+    report = end["outputs"]["report"]
+    assert ("succeeded", 200) == (end["status"], end["outputs"]["health_status"])
+    assert 'health 200: {"' in report
+    assert "index 200: {" in report
+    assert "without a key 401: {" in report
+
+
+def test_fallback_hands_on_the_page_when_there_is_one(server: ServerProcess) -> None:
+    end = finish(run(server, "fallback", inputs={}))
+    assert ("succeeded", 200) == (end["status"], end["outputs"]["status"])
+
+
+def test_fallback_apologises_after_two_retries(server: ServerProcess) -> None:
+    events = run(server, "fallback")
+    end = finish(events)
+    assert 2 == sum(event["event"] == "node_retry" for event in events)
+    assert "partial-succeeded" == end["status"]
+    assert {
+        "apology": "Nothing to be had at /no-such-page: "
+        "Request failed with status code 404 (HTTPResponseCodeError)"
+    } == end["outputs"]
+
+
+def test_documents_describes_the_documents_and_hands_back_the_largest(
+    server: ServerProcess,
+) -> None:
+    key, body = example("documents")
+    texts = {"short.txt": b"short", "long.md": b"a long text"}
+    uploads = [upload(server, key, name, content) for name, content in texts.items()]
+    [mapping] = body["inputs"]["files"]
+    files = [mapping | {"upload_file_id": upload_id} for upload_id in uploads]
+
+    outputs = finish(run(server, "documents", inputs={"files": files}))["outputs"]
+
+    assert (
+        "1. long.md (text/plain, 11 bytes)\n2. short.txt (text/plain, 5 bytes)\n"
+        == outputs["listing"]
+    )
+    assert "long.md" == outputs["largest_name"]
+    assert b"a long text" == httpx.get(outputs["largest"]["url"]).content
+
+
+def test_documents_says_so_when_there_is_none(server: ServerProcess) -> None:
+    key, body = example("documents")
+    picture = {**body["inputs"]["files"][0], "type": "image"}
+    picture["upload_file_id"] = upload(server, key, "dot.png", b"not really", "image/png")
+    end = finish(run(server, "documents", inputs={"files": [picture]}))
+    assert {"listing": "None of the files is a document."} == end["outputs"]
+
+
+def upload(
+    server: ServerProcess, key: str, name: str, content: bytes, mime_type: str = "text/plain"
+) -> str:
+    with server.client(key) as client:
+        answer = client.post(
+            "/v1/files/upload", data={"user": "me"}, files={"file": (name, content, mime_type)}
+        )
+    assert answer.status_code == 201
+    return str(answer.json()["id"])
