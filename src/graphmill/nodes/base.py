@@ -1,25 +1,45 @@
 """What a node type is, and what it may reuse.
 
-A node type is a module with a pydantic model of its configuration and a class that runs it. An instance is built once
-per version, holds everything that can be computed ahead, and is shared by all runs: it keeps no state of a run.
+A node type is a module with a pydantic model of its configuration and a class that runs it. An
+instance is built once per version, holds everything that can be computed ahead, and is shared by
+all runs: it keeps no state of a run.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Protocol, TypeAlias
+from typing import Annotated, Any, Protocol, TypeAlias
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import AfterValidator, BaseModel, ConfigDict, model_validator
 
 from graphmill.engine.context import NodeContext
 from graphmill.engine.graph import NodeClass
 from graphmill.engine.outcome import Outcome
+from graphmill.engine.streaming import Segment
 from graphmill.ports import FileVault, HttpClient, HttpLimits, TemplateEngine
+from graphmill.variables.selectors import Selector, parse_selector
 
 
-class NodeData(BaseModel):
-    """The configuration of a node as the YAML says it; unknown keys are allowed and ignored (`workflow-dsl §5.1`)."""
+class Section(BaseModel):
+    """A part of a node's configuration as the YAML says it. Unknown keys are ignored, a key with
+    the value null is as good as absent, and unquoted numbers may stand for texts: real files need
+    all three (`workflow-dsl §5.1`, `nodes §24`)."""
 
-    model_config = ConfigDict(extra="ignore", frozen=True)
+    model_config = ConfigDict(extra="ignore", frozen=True, coerce_numbers_to_str=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _leave_out_nulls(cls, raw: object) -> object:
+        if not isinstance(raw, dict):
+            return raw
+        return {key: value for key, value in raw.items() if value is not None}
+
+
+class NodeData(Section):
+    """The whole `data` of a node."""
+
+
+SelectorField: TypeAlias = Annotated[tuple[str, ...], AfterValidator(parse_selector)]
+"""A list of texts that becomes a `Selector`."""
 
 
 class InlineNode(Protocol):
@@ -47,6 +67,10 @@ class NodePorts:
     http_limits: HttpLimits = field(default_factory=HttpLimits)
 
 
+def _nothing(data: NodeData) -> tuple[()]:
+    return ()
+
+
 @dataclass(frozen=True, slots=True)
 class NodeType:
     """One entry of the registry."""
@@ -54,10 +78,16 @@ class NodeType:
     name: str
     data: type[NodeData]
     build: Callable[[str, Any, NodePorts], Node]
-    """(node id, validated data, ports) → node. Raises ValueError when the configuration cannot be run."""
+    """(node id, validated data, ports) → node. Raises ValueError for data that cannot be run."""
     node_class: NodeClass = NodeClass.EXECUTABLE
     waits: bool = False
     retries: bool = False
     """Does the type support `retry_config` (`workflow-dsl §10.2`)?"""
     output_names: Callable[[Any], frozenset[str] | None] | None = None
-    """(data) → names of the variables it produces, None when that cannot be known; the checker uses it."""
+    """(data) → names of the variables it makes, None when that cannot be known; for the checker."""
+    reads: Callable[[Any], tuple[Selector, ...]] = _nothing
+    """(data) → every selector that it may look up; for the checker."""
+    writes: Callable[[Any], tuple[Selector, ...]] = _nothing
+    """(data) → variables of others that it changes: streaming waits for them (`§13.2`)."""
+    stream_template: Callable[[Any], tuple[Segment, ...]] = _nothing
+    """(data) → what a response node streams, piece by piece (`workflow-dsl §13.1`)."""

@@ -4,21 +4,33 @@ A namespace is a node id, or `sys`, `env`, `conversation`. Values are plain; the
 inferred when asked for.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
+from typing import Final
 
 from graphmill.variables.files import File
 from graphmill.variables.selectors import Selector
-from graphmill.variables.values import MISSING, Found, Value
+from graphmill.variables.values import MISSING, Found, Value, type_of
+
+NO_TYPES: Final[Mapping[Selector, str]] = MappingProxyType({})
 
 
 class Pool:
-    __slots__ = ("_namespaces", "secrets")
+    __slots__ = ("_namespaces", "_types", "secrets")
 
     def __init__(
-        self, namespaces: dict[str, dict[str, Value]], *, secrets: frozenset[str] = frozenset()
+        self,
+        namespaces: dict[str, dict[str, Value]],
+        *,
+        secrets: frozenset[str] = frozenset(),
+        types: Mapping[Selector, str] = NO_TYPES,
     ) -> None:
-        """Take `namespaces` over; `secrets` names the variables of `env` that logs must mask."""
+        """Take `namespaces` over; `secrets` names the variables of `env` that logs must mask.
+
+        `types` are those that variables keep whatever they hold: a list of texts that is empty now
+        is still a list of texts, a whole number that was divided is still called an integer."""
         self._namespaces = namespaces
+        self._types = types
         self.secrets = secrets
 
     def find(self, selector: Selector) -> Found:
@@ -38,6 +50,17 @@ class Pool:
                 return MISSING
             found = found.get(key, MISSING)
         return found
+
+    def type_at(self, selector: Selector, value: Value) -> str:
+        """The type of the variable at `selector`, which holds `value`."""
+        return self._types.get(selector) or type_of(value)
+
+    def child(self, writable: Iterable[str]) -> "Pool":
+        """A pool with the same values; what is set in its `writable` namespaces stays in it."""
+        namespaces = dict(self._namespaces)
+        for name in writable:
+            namespaces[name] = dict(namespaces.get(name, ()))
+        return Pool(namespaces, secrets=self.secrets, types=self._types)
 
     def set(self, namespace: str, name: str, value: Value) -> None:
         names = self._namespaces.get(namespace)

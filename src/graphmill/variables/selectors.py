@@ -6,9 +6,8 @@ from typing import TypeAlias
 Selector: TypeAlias = tuple[str, ...]
 
 
-def parse_selector(raw: Sequence[object]) -> Selector:
+def parse_selector(raw: Sequence[str]) -> Selector:
     """A selector as the file lists it; old files write `["sys.query"]` (`workflow-dsl §5.3`)."""
-    parts = tuple(str(part) for part in raw)
-    if len(parts) == 1 and "." in parts[0]:
-        return tuple(parts[0].split(".", 1))
-    return parts
+    if len(raw) == 1:
+        return tuple(raw[0].split(".", 1))
+    return tuple(raw)

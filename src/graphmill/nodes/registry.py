@@ -1,0 +1,20 @@
+"""The node types that a workflow may use. A type that is not in here refuses the whole graph."""
+
+from typing import Final
+
+from graphmill.nodes.base import NodeType
+from graphmill.nodes.end import END
+from graphmill.nodes.if_else import IF_ELSE
+from graphmill.nodes.start import START
+from graphmill.nodes.variable_aggregator import VARIABLE_AGGREGATOR, VARIABLE_ASSIGNER
+
+NODE_TYPES: Final[dict[str, NodeType]] = {
+    node_type.name: node_type
+    for node_type in (
+        END,
+        IF_ELSE,
+        START,
+        VARIABLE_AGGREGATOR,
+        VARIABLE_ASSIGNER,
+    )
+}
