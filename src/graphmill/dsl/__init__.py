@@ -1,1 +1,1 @@
-"""Workflow YAML to model: reading, repairing old files, checking. Pure: no I/O beyond the text it is given."""
+"""Workflow YAML to model: reading, repairing old files, checking. Pure: no I/O."""

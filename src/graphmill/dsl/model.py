@@ -1,15 +1,18 @@
 """What a workflow file says, as typed values, and what is wrong with it.
 
-Node configurations stay plain mappings here: what they must look like is known to the node types, which validate them
-when a version is compiled.
+Node configurations stay plain mappings here: what they must look like is known to the node types,
+which validate them when a version is compiled.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, TypeAlias
 
 from graphmill.variables.values import Value
+
+DataPath: TypeAlias = Sequence[str | int]
+"""Keys and list positions that lead to a value of the file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +54,17 @@ class AppMode(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Box:
+    """Where the editor drew a node, in pixels."""
+
+    x: float
+    """Of the upper left corner; inside an iteration or loop, counted from that node's corner."""
+    y: float
+    width: float
+    height: float
+
+
+@dataclass(frozen=True, slots=True)
 class NodeDefinition:
     id: str
     type: str
@@ -61,18 +75,13 @@ class NodeDefinition:
     place: Place
     parent_id: str | None = None
     """Id of the iteration or loop around it."""
-    places: Mapping[tuple[str | int, ...], Place] = field(default_factory=dict)
-    """Where each key of `data` stands; a path that is absent stands where its parent does."""
+    box: Box | None = None
+    locate: Callable[[DataPath], Place] | None = field(default=None, compare=False, repr=False)
+    """Where a path inside `data` stands; absent for a node that a repair added."""
 
-    def place_of(self, path: Sequence[str | int]) -> Place:
+    def place_of(self, path: DataPath) -> Place:
         """Where `data[path]` stands, or the nearest thing around it."""
-        steps = tuple(path)
-        while steps:
-            place = self.places.get(steps)
-            if place is not None:
-                return place
-            steps = steps[:-1]
-        return self.place
+        return self.place if self.locate is None else self.locate(path)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +102,7 @@ class VariableDefinition:
     value_type: str
     value: Value
     description: str = ""
+    place: Place = Place(1, 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +118,7 @@ class AppInfo:
 
 @dataclass(frozen=True, slots=True)
 class Workflow:
-    """A file that could be read. Whether its graph can run is another question (`check`, and compiling it)."""
+    """A file that could be read. Whether its graph can run, compiling it tells."""
 
     app: AppInfo
     dsl_version: str
@@ -131,7 +141,9 @@ class Workflow:
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """What reading a file gave: the workflow unless it could not be understood at all, and every problem found."""
+    """What reading a file gave: every problem found, and the workflow as far as it was understood.
+
+    With `errors` it must not run, for what was wrong is left out of it."""
 
     workflow: Workflow | None
     problems: tuple[Problem, ...]
