@@ -1,0 +1,71 @@
+"""JSON text to values and back: fast where it can be, and exact for what the fast library refuses.
+
+orjson writes Dify's own bytes but stops at integers beyond 64 bits (it reads them as floats), at
+halves of surrogate pairs and at 254 levels; the standard library takes over there.
+"""
+
+import json
+import math
+from collections.abc import Callable
+from typing import Any, Final, TypeAlias
+
+import orjson
+
+Default: TypeAlias = Callable[[Any], object]
+"""What to write for a value that is not JSON; raises TypeError when that is unknown."""
+
+_OPTIONS: Final = orjson.OPT_PASSTHROUGH_DATACLASS
+_DIGITS_AS_ZEROS: Final = bytes(0x30 if 0x30 <= byte <= 0x39 else 0x20 for byte in range(256))
+_LONG_NUMBER: Final = b"0" * 19
+"""-9223372036854775809 is the shortest integer that does not fit into 64 bits."""
+
+
+def encode(value: object, *, default: Default | None = None) -> bytes:
+    """JSON as UTF-8, without blanks. NaN and infinities become null; dataclasses go to `default`.
+
+    Raises TypeError for what cannot be written, ValueError for what is nested too deep."""
+    try:
+        return orjson.dumps(value, default, _OPTIONS)
+    except TypeError:
+        return _encode_slowly(value, default)
+
+
+def decode(text: bytes) -> Any:
+    """The value of a JSON text, integers of any length included. Raises ValueError."""
+    if _LONG_NUMBER in text.translate(_DIGITS_AS_ZEROS):
+        return _decode_slowly(text)
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return _decode_slowly(text)
+
+
+def _encode_slowly(value: object, default: Default | None) -> bytes:
+    try:
+        text = json.dumps(_plain(value, default), ensure_ascii=False, separators=(",", ":"))
+    except RecursionError:
+        raise ValueError("The value is nested too deep to be written as JSON") from None
+    # A lone surrogate stands inside a string, where `\udxxx` is JSON's own way to write it.
+    return text.encode("utf-8", "backslashreplace")
+
+
+def _decode_slowly(text: bytes) -> Any:
+    try:
+        return json.loads(text.decode(), parse_constant=lambda _: None)
+    except RecursionError:
+        raise ValueError("The JSON text is nested too deep") from None
+
+
+def _plain(value: object, default: Default | None) -> object:
+    match value:
+        case None | str() | int():
+            return value
+        case float():
+            return value if math.isfinite(value) else None
+        case dict():
+            return {str(key): _plain(item, default) for key, item in value.items()}
+        case list() | tuple():
+            return [_plain(item, default) for item in value]
+    if default is None:
+        raise TypeError(f"{type(value).__name__} is no JSON value")
+    return _plain(default(value), default)
