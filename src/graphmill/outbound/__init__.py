@@ -1,0 +1,1 @@
+"""The only way out: one HTTP client, and the guard that keeps it off forbidden addresses."""
