@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from graphmill.engine.events import Event
+from graphmill.engine.run import Run
 from graphmill.variables.files import File
 from graphmill.variables.values import Value
 
@@ -91,6 +92,8 @@ class HttpResponse(Protocol):
     """Lower-case names."""
     url: str
     """After redirects."""
+    length: int | None
+    """Bytes of the body as the server announced it; None when it did not, or sends it packed."""
 
     async def read(self, *, limit: int) -> bytes:
         """The body, at most `limit` + 1 bytes of it: a longer result means there was more."""
@@ -120,8 +123,8 @@ class FileVault(Protocol):
         Raises FileNotFound, or ValueError when there are more than `limit` bytes."""
         ...
 
-    async def save(self, content: bytes, *, filename: str, mime_type: str, run_id: str) -> File:
-        """Keep `content` as a file made by a run (`tool_file`)."""
+    async def save(self, content: bytes, *, filename: str, mime_type: str, run: Run) -> File:
+        """Keep `content` as a file that `run` made (`tool_file`); it belongs to the run's end user."""
         ...
 
 
