@@ -2,17 +2,21 @@
 
 from typing import Final
 
+from graphmill.nodes.assigner import ASSIGNER
 from graphmill.nodes.base import NodeType
 from graphmill.nodes.end import END
 from graphmill.nodes.if_else import IF_ELSE
+from graphmill.nodes.list_operator import LIST_OPERATOR
 from graphmill.nodes.start import START
 from graphmill.nodes.variable_aggregator import VARIABLE_AGGREGATOR, VARIABLE_ASSIGNER
 
 NODE_TYPES: Final[dict[str, NodeType]] = {
     node_type.name: node_type
     for node_type in (
+        ASSIGNER,
         END,
         IF_ELSE,
+        LIST_OPERATOR,
         START,
         VARIABLE_AGGREGATOR,
         VARIABLE_ASSIGNER,
