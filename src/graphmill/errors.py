@@ -23,12 +23,20 @@
     │   ├── StoreDenied
     │   └── StoreFull
     ├── TemplateFailed            a template that cannot be compiled or rendered
+    ├── CodeFailed                what the author of a code node did
+    ├── CodeUnavailable           the code sandbox cannot run code now, or not on this host
     ├── OutboundRefused           the SSRF guard does not let a request through
     └── ConfigInvalid             the operator: config.yaml
 
 A failing node is an outcome, not an exception (`engine.outcome`). Each façade has one table from these classes to its
 codes.
 """
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from graphmill.dsl.model import Problem
 
 
 class GraphmillError(Exception):
@@ -41,6 +49,11 @@ class ConfigInvalid(GraphmillError):
 
 class WorkflowInvalid(GraphmillError):
     """The workflow file cannot run. Mend the problems listed and load it again."""
+
+    def __init__(self, problems: Sequence["Problem"]) -> None:
+        """`str()` is all of them in one line."""
+        super().__init__("; ".join(map(_in_brief, problems)))
+        self.problems = tuple(problems)
 
 
 class RequestRefused(GraphmillError):
@@ -131,5 +144,26 @@ class TemplateFailed(GraphmillError):
     """The template cannot be compiled or rendered within its limits."""
 
 
+class CodeFailed(GraphmillError):
+    """The code did not give a result; the message is what its author needs to see."""
+
+    def __init__(self, message: str, *, kind: str = "", output: str = "") -> None:
+        super().__init__(message)
+        self.kind = kind
+        """Name of the exception, or `Timeout`."""
+        self.output = output
+        """What the code had printed."""
+
+
+class CodeUnavailable(GraphmillError):
+    """The code sandbox cannot run code now, or not on this host; the message says what to do."""
+
+
 class OutboundRefused(GraphmillError):
     """The SSRF guard does not let this request out; the message names the rule and the setting that would."""
+
+
+def _in_brief(problem: "Problem") -> str:
+    about = problem.node_title or problem.node_id
+    node = f" (node {about})" if about else ""
+    return f"line {problem.place.line}: {problem.message}{node}"

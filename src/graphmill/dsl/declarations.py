@@ -1,5 +1,6 @@
 """Environment and conversation variables, as the file declares them (`workflow-dsl §4.2`)."""
 
+import json
 import sys
 from collections.abc import Callable
 from typing import Final
@@ -93,6 +94,15 @@ def typed_value(value_type: str, value: Yaml) -> Value:
     else:
         raise ValueError(f"not supported value type {value_type}")
     raise ValueError(f"invalid {value_type} value {shown(value)}")
+
+
+def parse_value(value_type: str, text: str) -> Value:
+    """The value that `text` means for a variable of that type, as configuration gives it.
+
+    Raises ValueError with a sentence."""
+    if value_type in _TEXTS | _NUMBERS:
+        return typed_value(value_type, text)
+    return typed_value(value_type, json.loads(text))
 
 
 def _number(value: Yaml) -> int | float:

@@ -71,6 +71,7 @@ def _workflow(root: dict[str, Yaml], report: Report) -> Workflow | None:
         edges=edges,
         root=root_id,
         inactive_roots=inactive,
+        place=report.places.of(NODES),
     )
 
 
@@ -87,7 +88,15 @@ def _without_graph(
         )
         return None
     return Workflow(
-        app, version, features={}, environment=(), conversation=(), nodes=(), edges=(), root=None
+        app=app,
+        dsl_version=version,
+        features={},
+        environment=(),
+        conversation=(),
+        nodes=(),
+        edges=(),
+        root=None,
+        place=report.places.of(("app", "mode")),
     )
 
 

@@ -130,6 +130,9 @@ class Workflow:
     root: str | None
     """Id of the node a run starts at (`workflow-dsl §5.4`); None when there is none."""
     inactive_roots: tuple[str, ...] = ()
+    """Other nodes that a run could start at; they are skipped."""
+    place: Place = Place(1, 1)
+    """Where the nodes of the graph begin; of an app without a graph, where its mode stands."""
 
     def node(self, node_id: str) -> NodeDefinition:
         """Raises KeyError for an id that is not in the graph."""

@@ -1,6 +1,7 @@
 """Problems: collecting them with their places, their order, and how people read them."""
 
 from collections.abc import Iterable
+from difflib import get_close_matches
 
 from graphmill.dsl.model import DataPath, NodeDefinition, Problem, Severity
 from graphmill.dsl.reader import Places
@@ -82,3 +83,9 @@ def shown(value: object) -> str:
     """A value inside a message: as Python prints it, a long one cut."""
     text = str(value)
     return text if len(text) <= 200 else f"{text[:200]}…"
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """A question that names what `word` may be a misspelling of; empty when nothing is near."""
+    near = get_close_matches(word, known, n=1)
+    return f"Did you mean {near[0]!r}?" if near else ""
