@@ -140,6 +140,24 @@ class TemplateEngine(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class CodeResult:
+    value: Value
+    """What `main` returned."""
+    output: str = ""
+    """What the code printed."""
+    errors: str = ""
+    """What it wrote to standard error."""
+
+
+class CodeRunner(Protocol):
+    """Runs what strangers wrote, apart from everything else. Cancelling the caller ends the code."""
+
+    async def run(self, language: str, source: str, inputs: Mapping[str, Value]) -> CodeResult:
+        """`language`: python3, javascript or jinja2. Raises CodeFailed or CodeUnavailable."""
+        ...
+
+
 class FileStore(Protocol):
     """Where the bytes of files lie. Keys are chosen by the caller and never derived from a file name."""
 
