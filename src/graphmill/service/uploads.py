@@ -16,10 +16,6 @@ class Download:
 
 
 class Uploads:
-    def limit_of(self, name: str) -> int:
-        """How many bytes a file of that name may have (`service-api §17.2`); the façade refuses by Content-Length."""
-        raise NotImplementedError
-
     async def save(
         self,
         app: App,
