@@ -100,7 +100,7 @@ def accept_file(
             fits = detected is FileType.CUSTOM or rules is None or FileType.CUSTOM in rules.types
         if not fits:
             raise InvalidParameter(_TYPE_MISMATCH)
-    accepted = replace(file, type=(declared or detected).value, id=reference.id)
+    accepted = replace(file, type=declared or detected, id=reference.id)
     if rules is not None and not rules.allow(accepted):
         raise InvalidParameter(f"File validation failed for file: {file.filename}")
     return accepted

@@ -84,9 +84,9 @@ FILE_ATTRIBUTES: Final = {
 @dataclass(frozen=True, slots=True, repr=False)
 class File:
     type: str
-    """A `FileType`."""
+    """Word of a `FileType`."""
     transfer_method: str
-    """A `TransferMethod`."""
+    """Word of a `TransferMethod`."""
     filename: str | None = None
     extension: str | None = None
     """With its dot, lower case."""
@@ -101,6 +101,11 @@ class File:
     url: str | None = field(default=None, compare=False)
     """A signed address of a stored file, for texts that mention it. It expires, so it is set by
     whoever brings the file into a run, and mappings leave it out: readers sign their own."""
+
+    def __post_init__(self) -> None:
+        """Members of the enumerations become plain texts: attributes are values like any other."""
+        object.__setattr__(self, "type", str(self.type))
+        object.__setattr__(self, "transfer_method", str(self.transfer_method))
 
     @property
     def address(self) -> str | None:
