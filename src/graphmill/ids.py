@@ -19,7 +19,7 @@ if hasattr(os, "register_at_fork"):
 
 
 def new_id() -> str:
-    """A random UUID (version 4). Made in batches: a system call for each would cost four times as much."""
+    """A random UUID (version 4). Made in batches: one at a time costs four times as much."""
     while True:
         try:
             return _stock.pop()
@@ -43,7 +43,7 @@ def end_user_id_of(app_id: str, user: str) -> str:
 
 
 def log_id_of(run_id: str) -> str:
-    """The id of a run's entry in the log, which Dify keeps apart from the run's (`service-api §16`)."""
+    """The id of a run's entry in the log, which is not the run's own (`service-api §16`)."""
     return str(uuid5(_NAMESPACE, f"log:{run_id}"))
 
 

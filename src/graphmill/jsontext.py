@@ -66,6 +66,7 @@ def _plain(value: object, default: Default | None) -> object:
             return {str(key): _plain(item, default) for key, item in value.items()}
         case list() | tuple():
             return [_plain(item, default) for item in value]
-    if default is None:
-        raise TypeError(f"{type(value).__name__} is no JSON value")
-    return _plain(default(value), default)
+        case _ if default is not None:
+            return _plain(default(value), default)
+        case _:
+            raise TypeError(f"{type(value).__name__} is no JSON value")

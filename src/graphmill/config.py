@@ -1,0 +1,343 @@
+"""config.yaml as values, read once at start; the only reader of the environment.
+
+Every key may be left out (null means the same), unknown ones are refused. `docs/configuration.md`
+explains them all.
+"""
+
+import difflib
+import re
+from collections.abc import Iterator, Mapping
+from decimal import Decimal
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal, Self, TypeAlias, get_args
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+    model_validator,
+)
+from pydantic_core import ErrorDetails
+
+from graphmill.dsl.model import DataPath
+from graphmill.dsl.reader import read_document
+from graphmill.errors import ConfigInvalid
+
+
+def _from_folder(path: Path, info: ValidationInfo) -> Path:
+    """Relative paths count from the folder of the configuration file."""
+    folder = info.context["folder"] if info.context else Path.cwd()
+    return folder / path.expanduser()
+
+
+def _filled(text: object) -> object:
+    """`${NAME:-}` leaves an empty text, which is meant as nothing."""
+    return None if text == "" else text
+
+
+FilePath = Annotated[Path, AfterValidator(_from_folder)]
+OptionalText = Annotated[str | None, BeforeValidator(_filled)]
+OptionalSecret = Annotated[SecretStr | None, BeforeValidator(_filled)]
+HttpUrl = Annotated[str, Field(pattern=r"^https?://[^/\s]+")]
+ApiKey = Annotated[SecretStr, Field(min_length=1)]
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _null_means_default(cls, data: object) -> object:
+        if not isinstance(data, dict):
+            return data
+        return {
+            key: value
+            for key, value in data.items()
+            if value is not None or key not in cls.model_fields
+        }
+
+
+class ServerSettings(Section):
+    host: str = "127.0.0.1"
+    port: int = Field(8000, ge=0, le=65535)
+    public_url: Annotated[HttpUrl | None, BeforeValidator(_filled)] = None
+    """How the outside reaches this server; links to files begin with it."""
+    cors_origins: tuple[str, ...] = ("*",)
+
+    @property
+    def base_url(self) -> str:
+        """`public_url`, or what follows from host and port; without a slash at its end."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return (self.public_url or f"http://{host}:{self.port}").rstrip("/")
+
+
+class S3Settings(Section):
+    bucket: OptionalText = None
+    prefix: str = ""
+    region: OptionalText = None
+    endpoint_url: OptionalText = None
+    access_key_id: OptionalText = None
+    secret_access_key: OptionalSecret = None
+
+
+class StorageSettings(Section):
+    kind: Literal["local", "s3"] = "local"
+    s3: S3Settings = S3Settings()
+
+    @model_validator(mode="after")
+    def _s3_needs_a_bucket(self) -> Self:
+        if self.kind == "s3" and self.s3.bucket is None:
+            raise ValueError("kind s3 needs s3.bucket")
+        return self
+
+
+class AppSettings(Section):
+    workflow: FilePath
+    slug: str = Field(min_length=1)
+    """Names the app within the configuration; the stem of the file when none is given."""
+    api_keys: tuple[ApiKey, ...] = ()
+    name: OptionalText = None
+    published: bool = True
+    api_enabled: bool = True
+    environment: dict[str, SecretStr] = {}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _slug_from_file(cls, data: object) -> object:
+        if not isinstance(data, dict) or data.get("slug") is not None or "workflow" not in data:
+            return data
+        return {**data, "slug": Path(str(data["workflow"])).stem}
+
+
+class Price(Section):
+    input: Decimal
+    output: Decimal = Decimal(0)
+    unit: Decimal = Decimal("0.000001")
+    """Share of a token's price: 0.000001 when prices are for a million tokens."""
+    currency: str = "USD"
+
+
+class ModelSettings(Section):
+    provider: str
+    """Glob over the DSL's provider ids."""
+    kind: Literal["openai", "anthropic", "google", "demo"]
+    base_url: OptionalText = None
+    api_key: OptionalSecret = None
+    rename: dict[str, str] = {}
+    prices: dict[str, Price] = {}
+
+
+class TextToSpeechSettings(Section):
+    kind: Literal["espeak", "openai"] = "espeak"
+    base_url: OptionalText = None
+    api_key: OptionalSecret = None
+    model: OptionalText = None
+    voice: OptionalText = None
+
+
+class SpeechToTextSettings(Section):
+    kind: Literal["openai"] = "openai"
+    base_url: OptionalText = None
+    api_key: OptionalSecret = None
+    model: str = "whisper-1"
+
+
+class SpeechSettings(Section):
+    text_to_speech: TextToSpeechSettings = TextToSpeechSettings()
+    speech_to_text: SpeechToTextSettings | None = None
+
+
+class HttpTimeouts(Section):
+    connect: PositiveFloat = 10
+    read: PositiveFloat = 60
+    write: PositiveFloat = 20
+
+
+class ResponseSizes(Section):
+    text: PositiveInt = 1024 * 1024
+    binary: PositiveInt = 10 * 1024 * 1024
+
+
+class HttpRequestSettings(Section):
+    allow: tuple[str, ...] = ()
+    timeout_seconds: HttpTimeouts = HttpTimeouts()
+    max_response_bytes: ResponseSizes = ResponseSizes()
+
+
+class UploadSizes(Section):
+    document: PositiveInt = 15
+    image: PositiveInt = 10
+    audio: PositiveInt = 50
+    video: PositiveInt = 100
+
+
+class LimitSettings(Section):
+    run_seconds: PositiveFloat = 1200
+    run_steps: PositiveInt = 500
+    runs_per_app: NonNegativeInt = 0
+    """0: no ceiling."""
+    uploads_mb: UploadSizes = UploadSizes()
+
+
+class RetentionSettings(Section):
+    """0 keeps for ever."""
+
+    runs_days: NonNegativeFloat = 30
+    events_minutes: NonNegativeFloat = 60
+    files_days: NonNegativeFloat = 30
+
+
+class ClusterSettings(Section):
+    role: Literal["all", "api", "worker"] = "all"
+    dispatcher: Literal["embedded", "dbos"] = "embedded"
+    event_bus: Literal["memory", "postgres", "redis", "nats"] = "memory"
+    worker_concurrency: PositiveInt = 200
+    lease_seconds: PositiveFloat = 5
+
+
+class Settings(Section):
+    server: ServerSettings = ServerSettings()
+    data_dir: FilePath = Path("data")
+    database_url: OptionalSecret = None
+    """None: SQLite in `data_dir`."""
+    storage: StorageSettings = StorageSettings()
+    apps: tuple[AppSettings, ...] = ()
+    models: tuple[ModelSettings, ...] = ()
+    speech: SpeechSettings = SpeechSettings()
+    http_request: HttpRequestSettings = HttpRequestSettings()
+    sandbox: dict[str, Any] = Field(default={}, repr=False)
+    limits: LimitSettings = LimitSettings()
+    retention: RetentionSettings = RetentionSettings()
+    ocs: dict[str, Any] = Field(default={}, repr=False)
+    cluster: ClusterSettings = ClusterSettings()
+
+
+_Mistake: TypeAlias = tuple[DataPath, str]
+"""Where in the file, and what is wrong there."""
+
+_REFERENCE: Final = re.compile(r"\$\{(?:([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\})?")
+
+
+def load_settings(path: Path | None, *, environ: Mapping[str, str]) -> Settings:
+    """The settings in the file at `path`; the defaults for None.
+
+    Raises ConfigInvalid with every mistake of the file, one a line, each with its place."""
+    if path is None:
+        return Settings()
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise ConfigInvalid(f"{path} cannot be read: {error.strerror}") from error
+    document = read_document(content if content.strip() else b"{}")
+    mistakes = [
+        (problem.place, f"{problem.message}. {problem.hint}") for problem in document.problems
+    ]
+    if not mistakes:
+        read = _read(document.data, path.parent.absolute(), environ)
+        if isinstance(read, Settings):
+            return read
+        mistakes = [(document.places.of(at), message) for at, message in read]
+        mistakes.sort(key=lambda mistake: (mistake[0].line, mistake[0].column))
+    raise ConfigInvalid(
+        "\n".join(f"{path}:{place.line}:{place.column}: {text}" for place, text in mistakes)
+    )
+
+
+def _read(data: object, folder: Path, environ: Mapping[str, str]) -> Settings | list[_Mistake]:
+    mistakes: list[_Mistake] = []
+    data = _expand({} if data is None else data, environ, (), mistakes)
+    if mistakes:
+        return mistakes
+    try:
+        settings = Settings.model_validate(data, context={"folder": folder})
+    except ValidationError as error:
+        return [(detail["loc"], _sentence(detail)) for detail in error.errors()]
+    return list(_clashes(settings)) or settings
+
+
+def _expand(
+    data: object, environ: Mapping[str, str], at: DataPath, mistakes: list[_Mistake]
+) -> object:
+    """Fill in `${NAME}` and `${NAME:-default}`; empty variables take the default, as in shells."""
+
+    def value_of(match: re.Match[str]) -> str:
+        name, default = match.groups()
+        value = environ.get(name or "")
+        if name is None:
+            mistakes.append((at, "Write ${NAME} or ${NAME:-default}"))
+        elif value is None and default is None:
+            hint = f"set it, or write ${{{name}:-default}}"
+            mistakes.append((at, f"The environment variable {name} is not set; {hint}"))
+        return value or default or ""
+
+    match data:
+        case str():
+            return _REFERENCE.sub(value_of, data) if "${" in data else data
+        case dict():
+            return {
+                key: _expand(value, environ, (*at, key), mistakes) for key, value in data.items()
+            }
+        case list():
+            return [_expand(value, environ, (*at, i), mistakes) for i, value in enumerate(data)]
+        case _:
+            return data
+
+
+def _sentence(detail: ErrorDetails) -> str:
+    path, message = detail["loc"], detail["msg"].removeprefix("Value error, ")
+    name = _dotted(path)
+    match detail["type"]:
+        case "extra_forbidden":
+            near = difflib.get_close_matches(str(path[-1]), _known_keys(path[:-1]), n=1)
+            return f"{name} is not a setting" + (f"; did you mean {near[0]!r}?" if near else "")
+        case "missing":
+            return f"{name} is missing"
+        case "string_type":
+            return f"{name}: {message}; put it in quotes"
+        case _:
+            return f"{name}: {message}" if name else message
+
+
+def _dotted(path: DataPath) -> str:
+    """`apps[0].workflow`"""
+    steps = (f"[{step}]" if isinstance(step, int) else f".{step}" for step in path)
+    return "".join(steps).removeprefix(".")
+
+
+def _known_keys(path: DataPath) -> list[str]:
+    """The keys of the section at `path`."""
+    section: type[BaseModel] = Settings
+    for step in path:
+        if isinstance(step, str) and step in section.model_fields:
+            section = _section_in(section.model_fields[step].annotation) or section
+    return list(section.model_fields)
+
+
+def _section_in(annotation: object) -> type[BaseModel] | None:
+    """The section that a field holds: itself, as an option, or in a list or mapping."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    return next(filter(None, map(_section_in, get_args(annotation))), None)
+
+
+def _clashes(settings: Settings) -> Iterator[_Mistake]:
+    """Apps that cannot be told apart."""
+    slugs: set[str] = set()
+    keys: set[str] = set()
+    for i, app in enumerate(settings.apps):
+        if app.slug in slugs:
+            yield ("apps", i), f"Two apps are named {app.slug!r}; give one of them another `slug`"
+        slugs.add(app.slug)
+        for j, key in enumerate(app.api_keys):
+            if key.get_secret_value() in keys:
+                yield ("apps", i, "api_keys", j), "Two apps have the same API key"
+            keys.add(key.get_secret_value())
