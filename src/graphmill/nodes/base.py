@@ -5,12 +5,13 @@ instance is built once per version, holds everything that can be computed ahead,
 all runs: it keeps no state of a run.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Protocol, TypeAlias
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError, model_validator
 
+from graphmill.dsl.rules import NodeFacts
 from graphmill.engine.context import NodeContext
 from graphmill.engine.graph import NodeClass
 from graphmill.engine.outcome import Outcome
@@ -91,3 +92,17 @@ class NodeType:
     """(data) → variables of others that it changes: streaming waits for them (`§13.2`)."""
     stream_template: Callable[[Any], tuple[Segment, ...]] = _nothing
     """(data) → what a response node streams, piece by piece (`workflow-dsl §13.1`)."""
+    handles: Callable[[Any], frozenset[str]] | None = None
+    """(data) → the exits of a branch node; for the checker."""
+
+    def facts(self, data: Mapping[str, Any]) -> NodeFacts | None:
+        """What the checker wants to know of a node; None for data that the type refuses."""
+        try:
+            valid = self.data.model_validate(data)
+        except ValidationError:
+            return None
+        return NodeFacts(
+            outputs=self.output_names(valid) if self.output_names else None,
+            reads=self.reads(valid),
+            handles=self.handles(valid) if self.handles else None,
+        )

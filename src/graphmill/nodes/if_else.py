@@ -96,6 +96,11 @@ def _output_names(data: IfElseData) -> frozenset[str]:
     return frozenset({"result", "selected_case_id"})
 
 
+def _handles(data: IfElseData) -> frozenset[str]:
+    cases = [LEGACY_CASE] if data.cases is None else [case.case_id for case in data.cases]
+    return frozenset([*cases, ELSE])
+
+
 IF_ELSE: Final = NodeType(
     "if-else",
     IfElseData,
@@ -103,4 +108,5 @@ IF_ELSE: Final = NodeType(
     node_class=NodeClass.BRANCH,
     output_names=_output_names,
     reads=_reads,
+    handles=_handles,
 )

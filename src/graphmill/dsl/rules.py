@@ -1,0 +1,27 @@
+"""What the checker asks the node types, without knowing one."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from graphmill.variables.selectors import Selector
+
+
+@dataclass(frozen=True, slots=True)
+class NodeFacts:
+    """What follows from the configuration of one node."""
+
+    outputs: frozenset[str] | None
+    """Names of the variables it makes; None when that cannot be known."""
+    reads: tuple[Selector, ...]
+    """Every selector that it may look up."""
+    handles: frozenset[str] | None
+    """The exits, one of which is followed; None for a node that leaves by all its edges."""
+
+
+class NodeRules(Protocol):
+    """One node type."""
+
+    def facts(self, data: Mapping[str, Any]) -> NodeFacts | None:
+        """None when `data` is not what the type wants."""
+        ...
