@@ -1,6 +1,5 @@
 """start: the form of the run (`nodes §1`). Its inputs were cast before the run began."""
 
-import json
 from collections.abc import Callable
 from typing import Any, Final, TypeAlias
 
@@ -65,8 +64,8 @@ def start_variables(workflow: Workflow) -> tuple[StartVariable, ...]:
     return tuple(variable.build() for variable in StartData.model_validate(root.data).variables)
 
 
-Check: TypeAlias = Callable[[Value], None]
-"""Raises ValueError for a value that the variable must not have."""
+ObjectCheck: TypeAlias = Callable[[Value], None]
+"""Raises ValueError for a value that a `json_object` variable must not have."""
 
 
 class Start:
@@ -87,47 +86,15 @@ class Start:
         return Succeeded(values, values)
 
 
-def _schema_check(variable: StartVariableData) -> Check:
-    # jsonschema is slow to import and few workflows need it: keeps start-up fast.
-    from jsonschema import Draft7Validator, SchemaError  # noqa: PLC0415
-    from jsonschema.exceptions import best_match  # noqa: PLC0415
-    from referencing import Registry  # noqa: PLC0415
+def _schema_check(variable: StartVariableData) -> ObjectCheck:
+    # jsonschema is slow to import and few forms need it: keeps start-up fast.
+    from graphmill.nodes.json_schemas import object_check  # noqa: PLC0415
 
-    name, schema = variable.variable, _read_schema(variable.json_schema)
-    try:
-        Draft7Validator.check_schema(schema)
-    except SchemaError as error:
-        raise ValueError(f"Invalid JSON schema: {error.message}") from error
-    # An empty registry: a schema that refers to a URL must not make this server fetch it.
-    validator = Draft7Validator(schema, registry=Registry())
-
-    def check(value: Value) -> None:
-        if value is None and variable.required:
-            raise ValueError(f"{name} is required in input form")
-        if not value:
-            return
-        if not isinstance(value, dict):
-            raise ValueError(f"JSON object for '{name}' must be an object")
-        error = best_match(validator.iter_errors(value))
-        if error is not None:
-            raise ValueError(f"JSON object for '{name}' does not match schema: {error.message}")
-
-    return check
+    return object_check(variable.variable, variable.json_schema, required=variable.required)
 
 
 def _is_blank(schema: object) -> bool:
     return schema is None or (isinstance(schema, str) and not schema.strip())
-
-
-def _read_schema(raw: object) -> dict[str, Any]:
-    """Files hold a schema as a mapping or as its JSON text."""
-    try:
-        schema = json.loads(raw) if isinstance(raw, str) else raw
-    except ValueError as error:
-        raise ValueError(f"json_schema is not valid JSON: {error}") from error
-    if not isinstance(schema, dict):
-        raise ValueError(f"json_schema must be a JSON object, got {type(schema).__name__}")
-    return schema
 
 
 def _build(node_id: str, data: StartData, ports: NodePorts) -> Start:
