@@ -77,7 +77,7 @@ def _parameters(header: str) -> dict[str, str]:
     for name, value in _PARAMETER.findall(header):
         value = value.strip()
         if value.startswith('"'):
-            value = re.sub(r"\\(.)", r"\1", value[1:-1])
+            value = re.sub(r"\\(.)", r"\1", value[1:].removesuffix('"'))
         found.setdefault(name.lower(), value)
     return found
 

@@ -27,6 +27,8 @@ _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 _KEEPING_METHOD: Final = frozenset({307, 308})
 _HEADER_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _FORBIDDEN_IN_VALUES: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f\ud800-\udfff]")
+_LENGTH: Final = "content-length"
+_BYTES: Final = re.compile(r"[0-9]{1,18}")
 _CREDENTIALS: Final = frozenset({"authorization", "cookie", "proxy-authorization"})
 # How a body is delimited and packed is between the client and the server.
 _OWN_HEADERS: Final = frozenset({
@@ -83,6 +85,8 @@ class Response:
         self.status = answer.status
         self.headers: Mapping[str, str] = answer.headers
         self.url = target.text
+        announced = "" if "content-encoding" in answer.headers else answer.headers.get(_LENGTH, "")
+        self.length = int(announced) if _BYTES.fullmatch(announced) else None
         self._origin = target.origin
 
     async def read(self, *, limit: int) -> bytes:

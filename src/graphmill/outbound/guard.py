@@ -171,7 +171,7 @@ def _legacy_number(text: str) -> int | None:
     for pattern, base in (
         (r"0x([0-9a-f]{0,8})", 16),
         (r"0([0-7]{1,11})", 8),
-        (r"([0-9]{1,10})", 10),
+        (r"(0|[1-9][0-9]{0,9})", 10),
     ):
         match = re.fullmatch(pattern, text.lower(), re.ASCII)
         if match is not None:
@@ -183,12 +183,15 @@ def _split_port(entry: str) -> tuple[str, int | None]:
     """`host:port`, `[v6]:port` or neither, in lower case without brackets."""
     text = entry.strip().lower()
     host, colon, port = text.rpartition(":")
-    bracketed = host.startswith("[") and host.endswith("]")
-    if colon and (bracketed or ":" not in host):
-        if not _PORT.fullmatch(port) or not 0 < int(port) < 65536:
-            raise _not_an_entry(entry)
-        return host.strip("[]"), int(port)
-    return text.strip("[]").removesuffix("."), None
+    if not colon or (":" in host and not host.endswith("]")):
+        return _without_brackets(text).removesuffix("."), None
+    if not _PORT.fullmatch(port) or not 0 < int(port) < 65536:
+        raise _not_an_entry(entry)
+    return _without_brackets(host), int(port)
+
+
+def _without_brackets(text: str) -> str:
+    return text[1:-1] if text.startswith("[") and text.endswith("]") else text
 
 
 def _network(entry: str, text: str) -> Network | None:
@@ -211,6 +214,6 @@ def _network(entry: str, text: str) -> Network | None:
 def _not_an_entry(entry: str) -> ValueError:
     return ValueError(
         f"http_request.allow: {entry!r} is neither a network (10.0.0.0/8) nor an address "
-        "(10.0.0.5, ::1) nor a host name (db.internal), the last two with or without a port "
-        "(127.0.0.1:9101, [::1]:9101, db.internal:5432)."
+        "(10.0.0.5, [::1]) nor a host name (db.internal), with or without a port "
+        "(127.0.0.1:9101, db.internal:5432)."
     )

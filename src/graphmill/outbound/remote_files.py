@@ -21,12 +21,14 @@ async def describe_remote_file(http: HttpClient, url: str) -> File:
     async with http.request(HttpRequest("HEAD", url)) as response:
         if response.status not in _HEAD_NOT_OFFERED:
             return _described(url, response)
+    # The body stays unread: leaving the context closes the connection.
     async with http.request(HttpRequest("GET", url)) as response:
         return _described(url, response)
 
 
 def _described(url: str, response: HttpResponse) -> File:
-    headers = response.headers if response.status == 200 else {}
+    is_told = response.status == 200
+    headers = response.headers if is_told else {}
     filename = Disposition.parse(headers.get("content-disposition", "")).filename
     filename = filename or unquote(urlsplit(url).path).rpartition("/")[2] or None
     mime_type = mime_type_of(filename or "") or bare_mime_type(headers.get("content-type", ""))
@@ -37,10 +39,6 @@ def _described(url: str, response: HttpResponse) -> File:
         filename=filename,
         extension=extension,
         mime_type=mime_type or None,
-        size=_size(headers.get("content-length", "")),
+        size=response.length if is_told and response.length is not None else -1,
         remote_url=url,
     )
-
-
-def _size(content_length: str) -> int:
-    return int(content_length) if content_length.isascii() and content_length.isdigit() else -1

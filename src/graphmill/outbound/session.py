@@ -9,6 +9,7 @@ from typing import Final
 
 import aiohttp
 from aiohttp.abc import AbstractResolver, AbstractStreamWriter, ResolveResult
+from aiohttp.http import StreamWriter
 from yarl import URL
 
 from graphmill.outbound.guard import OutboundRules, parse_address
@@ -192,11 +193,17 @@ class _Body(aiohttp.Payload):
         self._timeout = timeout
 
     async def write(self, writer: AbstractStreamWriter) -> None:
-        for piece in self._pieces:
-            view = memoryview(piece)
-            for start in range(0, len(view), _PIECE):
-                async with asyncio.timeout(self._timeout):
-                    await writer.write(view[start : start + _PIECE])
+        try:
+            for piece in self._pieces:
+                view = memoryview(piece)
+                for start in range(0, len(view), _PIECE):
+                    async with asyncio.timeout(self._timeout):
+                        await writer.write(view[start : start + _PIECE])
+        except (TimeoutError, asyncio.CancelledError):
+            # Closing would wait until the peer has taken what is buffered.
+            if isinstance(writer, StreamWriter) and writer.transport is not None:
+                writer.transport.abort()
+            raise
 
     def decode(self, encoding: str = "utf-8", errors: str = "strict") -> str:
         return b"".join(self._pieces).decode(encoding, errors)

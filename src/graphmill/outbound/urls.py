@@ -52,7 +52,7 @@ class Target:
             credentials = (unquote(parts.username), unquote(parts.password or ""))
         return cls(
             scheme,
-            _canonical_host(url, parts.hostname or ""),
+            _canonical_host(url, parts.hostname or "", is_ipv6="[" in parts.netloc),
             _PORTS[scheme] if port is None else port,
             f"{path}?{query}" if query else path,
             credentials,
@@ -86,7 +86,7 @@ def _quoted(text: str, safe: str) -> str:
     return quote(_STRAY_PERCENT.sub("%25", text), safe=safe, errors="replace")
 
 
-def _canonical_host(url: str, host: str) -> str:
+def _canonical_host(url: str, host: str, *, is_ipv6: bool) -> str:
     text = unicodedata.normalize("NFKC", host).replace("\u3002", ".").lower()
     address = parse_address(text)
     if address is not None and "%" not in text:
@@ -96,6 +96,6 @@ def _canonical_host(url: str, host: str) -> str:
             text = text.encode("idna").decode("ascii")
         except UnicodeError:
             text = ""
-    if not _HOST.fullmatch(text):
+    if is_ipv6 or not _HOST.fullmatch(text):
         raise ValueError(f"{url!r} names no host that could be reached")
     return text.removesuffix(".")
