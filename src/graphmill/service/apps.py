@@ -1,12 +1,35 @@
-"""The apps this server offers: their files compiled to versions, found by key, reloaded when a file changes."""
+"""The apps this server offers: found by key, with the version that runs and the earlier ones.
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+An `App` never changes; a reload puts another one in its place.
+"""
 
-from graphmill.dsl.model import AppInfo, Problem, Workflow
+import asyncio
+import logging
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Final
+from uuid import UUID
+
+from graphmill.config import AppSettings
+from graphmill.dsl.model import AppInfo, AppMode, Problem, Workflow
+from graphmill.dsl.problems import format_text
 from graphmill.engine.plan import Plan
+from graphmill.errors import NotPublished, VersionIdMalformed, VersionNotFound, WorkflowInvalid
+from graphmill.ids import app_id_of
+from graphmill.nodes.base import NodePorts
+from graphmill.nodes.start import start_variables
+from graphmill.service.keys import fingerprint, kept_keys
+from graphmill.service.reading import Reading, content_of, read_workflow
+from graphmill.storage.apps import AppStore, StoredVersion
 from graphmill.variables.inputs import StartVariable
+
+KEPT_VERSIONS: Final = 32
+"""Earlier versions that stay compiled after they were asked for."""
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +49,7 @@ class Version:
 
 @dataclass(frozen=True, slots=True)
 class App:
-    """An app as it is now. A reload makes a new one: whoever holds this one keeps what it started with."""
+    """An app as it is now. Whoever holds one while another takes its place keeps what it started with."""
 
     id: str
     slug: str
@@ -49,27 +72,187 @@ class App:
         """The version that runs when none is named.
 
         Raises NotPublished, or WorkflowInvalid with all problems when the file cannot run."""
-        raise NotImplementedError
+        if not self.published:
+            raise NotPublished(f"App {self.slug!r} is not published; see `published` in the configuration.")
+        if self.current is None:
+            raise WorkflowInvalid(self.problems)
+        return self.current
 
 
 class Catalog:
-    """All apps of the configuration."""
+    """All apps of the configuration. Call `open` before anything else."""
+
+    def __init__(
+        self,
+        settings: Sequence[AppSettings],
+        store: AppStore,
+        ports: NodePorts,
+        *,
+        keys_path: Path,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        """`keys_path`: where the keys that the server makes itself are kept. Raises ConfigInvalid."""
+        self._settings = {app_id_of(app.slug): app for app in settings}
+        self._store = store
+        self._ports = ports
+        self._clock = clock
+        self._environments = {
+            app_id: {name: value.get_secret_value() for name, value in app.environment.items()}
+            for app_id, app in self._settings.items()
+        }
+        self._keys = _keys_of(self._settings, keys_path)
+        self._by_key = _index_of(self._keys)
+        self._apps: dict[str, App] = {}
+        self._contents: dict[str, bytes | None] = {}
+        self._earlier: OrderedDict[tuple[str, str], Version] = OrderedDict()
+
+    async def open(self) -> None:
+        """Read all files. Nothing runs yet, so it is done in one go."""
+        async with asyncio.TaskGroup() as tasks:
+            for app_id, settings in self._settings.items():
+                self._apps[app_id] = _unread_app(app_id, settings)
+                content = self._new_content(app_id)
+                if content is not None:
+                    tasks.create_task(self._take(app_id, content, self._read(app_id, content)))
 
     @property
     def apps(self) -> tuple[App, ...]:
         """In the order of the configuration."""
-        raise NotImplementedError
+        return tuple(self._apps.values())
 
-    def find_by_key(self, key: str) -> App | None:
-        """The app whose API key this is."""
-        raise NotImplementedError
+    def file_of(self, app: App) -> Path:
+        return self._settings[app.id].workflow
 
     def keys(self, app: App) -> tuple[str, ...]:
         """The API keys of `app` in the clear; for the operator's terminal only."""
-        raise NotImplementedError
+        return self._keys[app.id]
+
+    def find_by_key(self, key: str) -> App | None:
+        """The app whose API key this is."""
+        app_id = self._by_key.get(fingerprint(key))
+        return None if app_id is None else self._apps[app_id]
 
     async def version(self, app: App, workflow_id: str) -> Version:
-        """A version by its id: the current one or an earlier one, compiled again from its stored text.
+        """A version by its id: the current one, or an earlier one, compiled again from its stored text.
 
-        Raises VersionIdMalformed, or VersionNotFound (also for an unpublished app)."""
-        raise NotImplementedError
+        Raises VersionIdMalformed, VersionNotFound (also for an unpublished app), or WorkflowInvalid when an earlier version
+        cannot run any more."""
+        try:
+            version_id = str(UUID(workflow_id))
+        except ValueError:
+            raise VersionIdMalformed(f"Invalid workflow_id format: '{workflow_id}'. ") from None
+        if app.published:
+            if app.current is not None and app.current.id == version_id:
+                return app.current
+            earlier = await self._earlier_version(app, version_id)
+            if earlier is not None:
+                return earlier
+        raise VersionNotFound(f"Workflow not found with id: {workflow_id}")
+
+    async def reload(self, app: App) -> None:
+        """Read the file of an app again. What is new takes effect for the runs that start from now on; when it cannot run,
+        the version before stays and the problems are logged."""
+        content = self._new_content(app.id)
+        if content is not None:
+            reading = await asyncio.to_thread(self._read, app.id, content)
+            await self._take(app.id, content, reading)
+
+    def _new_content(self, app_id: str) -> bytes | None:
+        """What the file holds, unless it held that before or cannot be read."""
+        try:
+            content = content_of(self._settings[app_id].workflow)
+        except WorkflowInvalid as error:
+            self._contents.pop(app_id, None)
+            self._refuse(app_id, Reading(None, None, error.problems))
+            return None
+        if content == self._contents.get(app_id):
+            return None
+        self._contents[app_id] = content
+        return content
+
+    def _read(self, app_id: str, content: str | bytes) -> Reading:
+        return read_workflow(content, self._ports, environment=self._environments[app_id])
+
+    async def _take(self, app_id: str, content: bytes, reading: Reading) -> None:
+        if reading.workflow is None or reading.plan is None:
+            self._refuse(app_id, reading)
+            return
+        settings, app = self._settings[app_id], self._apps[app_id]
+        stored = await self._store.save_version(
+            app_id, content.decode("utf-8-sig"), created_at=self._clock()
+        )
+        version = _version(stored, reading.workflow, reading.plan)
+        self._apps[app_id] = replace(
+            app,
+            info=_info(settings, reading.workflow),
+            current=version,
+            workflow=reading.workflow,
+            problems=(),
+        )
+        if app.current is not None:
+            logger.info("app %s: new runs are of version %s now", app.slug, version.id)
+
+    def _refuse(self, app_id: str, reading: Reading) -> None:
+        """Keep what runs, and tell what is wrong with the file."""
+        settings, app = self._settings[app_id], self._apps[app_id]
+        if app.problems == reading.problems:
+            return
+        if app.current is None and reading.workflow is not None:
+            app = replace(app, info=_info(settings, reading.workflow), workflow=reading.workflow)
+        self._apps[app_id] = replace(app, problems=reading.problems)
+        consequence = "cannot run" if app.current is None else "goes on with the version before"
+        for problem in reading.problems:
+            text = format_text(str(settings.workflow), problem)
+            logger.error("app %s %s: %s", app.slug, consequence, text)
+
+    async def _earlier_version(self, app: App, version_id: str) -> Version | None:
+        key = (app.id, version_id)
+        version = self._earlier.get(key)
+        if version is None:
+            stored = await self._store.get_version(app.id, version_id)
+            if stored is None:
+                return None
+            reading = await asyncio.to_thread(self._read, app.id, stored.content)
+            if reading.workflow is None or reading.plan is None:
+                raise WorkflowInvalid(reading.problems)
+            version = self._earlier[key] = _version(stored, reading.workflow, reading.plan)
+            if len(self._earlier) > KEPT_VERSIONS:
+                self._earlier.popitem(last=False)
+        self._earlier.move_to_end(key)
+        return version
+
+
+def _unread_app(app_id: str, settings: AppSettings) -> App:
+    return App(
+        id=app_id,
+        slug=settings.slug,
+        info=AppInfo(settings.name or settings.slug, AppMode.WORKFLOW),
+        published=settings.published,
+        api_enabled=settings.api_enabled,
+        current=None,
+        workflow=None,
+        problems=(),
+    )
+
+
+def _info(settings: AppSettings, workflow: Workflow) -> AppInfo:
+    return workflow.app if settings.name is None else replace(workflow.app, name=settings.name)
+
+
+def _version(stored: StoredVersion, workflow: Workflow, plan: Plan) -> Version:
+    return Version(
+        stored.id, stored.name, stored.created_at, workflow, plan, start_variables(workflow)
+    )
+
+
+def _keys_of(apps: Mapping[str, AppSettings], path: Path) -> dict[str, tuple[str, ...]]:
+    """API keys by app id: the configured ones, else one that the server made."""
+    made = kept_keys(path, [app.slug for app in apps.values() if not app.api_keys])
+    return {
+        app_id: tuple(key.get_secret_value() for key in app.api_keys) or (made[app.slug],)
+        for app_id, app in apps.items()
+    }
+
+
+def _index_of(keys: Mapping[str, tuple[str, ...]]) -> dict[bytes, str]:
+    return {fingerprint(key): app_id for app_id, group in keys.items() for key in group}

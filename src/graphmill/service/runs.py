@@ -1,14 +1,28 @@
 """Runs as a caller sees them: start, follow, stop, look up. A run belongs to the server, not to its caller."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+import logging
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from graphmill.engine.fanout import Feed
 from graphmill.engine.run import Run
+from graphmill.errors import RunNotFound, TooManyRuns
+from graphmill.ids import new_id
 from graphmill.ports import NumberedEvent
 from graphmill.service.apps import App, Version
+from graphmill.service.dispatcher import INTERRUPTED, Dispatcher
+from graphmill.service.file_access import FileAccess
+from graphmill.service.inputs import read_files, read_inputs
 from graphmill.storage.end_users import EndUser
-from graphmill.storage.runs import LogPage, LogQuery, RunRecord
+from graphmill.storage.journal import SqlJournal
+from graphmill.storage.runs import LogPage, LogQuery, RunRecord, RunStore
+from graphmill.variables.files import File
+from graphmill.variables.values import Value
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,10 +31,37 @@ class LiveRun:
 
     run: Run
     feed: Feed
-    trace_id: str | None = None
 
 
 class Runs:
+    def __init__(
+        self,
+        dispatcher: Dispatcher,
+        journal: SqlJournal,
+        store: RunStore,
+        files: FileAccess,
+        *,
+        runs_per_app: int = 0,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        """`runs_per_app`: how many runs of one app may go on at a time; 0 is no ceiling. Call `recover` first."""
+        self._dispatcher = dispatcher
+        self._journal = journal
+        self._store = store
+        self._files = files
+        self._ceiling = runs_per_app
+        self._clock = clock
+        self._slots: Counter[str] = Counter()
+        self._numbers: dict[str, int] = {}
+        self._live: dict[str, LiveRun] = {}
+
+    async def recover(self) -> None:
+        """End the runs that an earlier process left behind, and go on counting where it stopped."""
+        interrupted = await self._store.fail_interrupted(INTERRUPTED)
+        if interrupted:
+            logger.warning("%d runs were interrupted when the server ended", interrupted)
+        self._numbers = await self._store.last_sequence_numbers()
+
     async def start(
         self,
         app: App,
@@ -35,31 +76,91 @@ class Runs:
 
         `inputs` and `files` are as they came out of the JSON body. Raises TooManyRuns or InvalidParameter; then nothing
         was started and no slot is held. Follow the result with `follow`, or wait for `live.feed.finished()`."""
-        raise NotImplementedError
+        self._take_slot(app.id)
+        try:
+            find = partial(self._files.find, user=user)
+            sys_files = await read_files(version.workflow.features, files, find)
+            values = await read_inputs(version.start_variables, inputs, find)
+            run = self._order(app, version, user, values, sys_files)
+            live = LiveRun(run, Feed(run.id))
+            self._journal.open(run, live.feed)
+        except BaseException:
+            self._free_slot(app.id)
+            raise
+        if trace_id is not None:
+            logger.info("run %s of app %s has the trace id %s", run.id, app.slug, trace_id)
+        self._live[run.id] = self._live[run.task_id] = live
+        self._dispatcher.submit(run, version.plan, live.feed, partial(self._ended, live))
+        return live
 
     def find_live(self, app: App, run_or_task_id: str) -> LiveRun | None:
         """A run of `app` that goes on in this process."""
-        raise NotImplementedError
+        live = self._live.get(run_or_task_id)
+        return live if live is not None and live.run.app_id == app.id else None
 
     async def stop(self, app: App, run_or_task_id: str) -> bool:
         """Stop a run of `app`; False when there is no such run, or it has ended. The run ends within a second."""
-        raise NotImplementedError
+        live = self.find_live(app, run_or_task_id)
+        if live is None:
+            return False
+        self._dispatcher.stop(live.run.id)
+        return True
 
     async def get(self, app: App, run_id: str) -> RunRecord:
         """What the database holds of a run. Raises RunNotFound."""
-        raise NotImplementedError
+        record = await self._store.get(app.id, run_id)
+        if record is None:
+            raise RunNotFound("Workflow run not found.")
+        return record
 
     async def logs(self, app: App, query: LogQuery) -> LogPage:
-        raise NotImplementedError
+        return await self._store.page(app.id, query)
 
     async def committed(self, live: LiveRun) -> None:
         """Return when everything that happened so far is in the database. Await it before the first answer."""
-        raise NotImplementedError
+        await self._journal.committed(live.feed)
 
     def follow(self, live: LiveRun, *, after: int = 0) -> AsyncIterator[list[NumberedEvent]]:
         """The events behind sequence number `after` in batches, live, until the run has ended."""
-        raise NotImplementedError
+        run_id = live.run.id
+        return live.feed.follow(
+            lambda position: self._journal.history(run_id, after=position), after=after
+        )
 
     async def history(self, run_id: str, *, after: int = 0) -> list[NumberedEvent]:
         """The stored events of a run, oldest first. Check with `get` that the caller's app owns the run."""
-        raise NotImplementedError
+        return await self._journal.history(run_id, after=after)
+
+    def _take_slot(self, app_id: str) -> None:
+        if self._ceiling and self._slots[app_id] >= self._ceiling:
+            raise TooManyRuns(
+                "Too many requests. Please try again later. The current maximum concurrent requests "
+                f"allowed for {app_id} is {self._ceiling}."
+            )
+        self._slots[app_id] += 1
+
+    def _free_slot(self, app_id: str) -> None:
+        self._slots[app_id] -= 1
+
+    def _order(
+        self, app: App, version: Version, user: EndUser, inputs: dict[str, Value], files: list[File]
+    ) -> Run:
+        number = self._numbers[app.id] = self._numbers.get(app.id, 0) + 1
+        return Run(
+            id=new_id(),
+            task_id=new_id(),
+            app_id=app.id,
+            workflow_id=version.id,
+            version=version.name,
+            sequence_number=number,
+            end_user_id=user.id,
+            user=user.session_id,
+            inputs=inputs,
+            created_at=self._clock(),
+            files=files,
+        )
+
+    def _ended(self, live: LiveRun) -> None:
+        run = live.run
+        del self._live[run.id], self._live[run.task_id]
+        self._free_slot(run.app_id)

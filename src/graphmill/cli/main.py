@@ -1,0 +1,149 @@
+"""The command line: what each command takes. What it does is in the module of its name, which is
+imported when it is called, so that no command waits for what another one needs."""
+
+import os
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Final, TypeAlias
+
+import typer
+
+from graphmill import __version__
+from graphmill.config import Settings, load_settings
+from graphmill.errors import GraphmillError
+
+DEFAULT_CONFIG: Final = Path("config.yaml")
+
+app = typer.Typer(
+    help="Run Dify workflow files outside Dify.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+Config: TypeAlias = Annotated[
+    Path | None,
+    typer.Option(help="The configuration; config.yaml in this folder, if there is one."),
+]
+
+
+class ReportFormat(StrEnum):
+    TEXT = "text"
+    JSON = "json"
+    SARIF = "sarif"
+
+
+class PictureFormat(StrEnum):
+    MERMAID = "mermaid"
+    SVG = "svg"
+
+
+@app.command()
+def serve(
+    config: Config = None,
+    host: Annotated[str | None, typer.Option(help="Instead of server.host.")] = None,
+    port: Annotated[int | None, typer.Option(help="Instead of server.port.")] = None,
+) -> None:
+    """Serve the apps of the configuration over HTTP."""
+    from graphmill.cli.serve import serve_apps
+
+    serve_apps(_settings(config), host=host, port=port)
+
+
+@app.command()
+def run(
+    file: Annotated[Path, typer.Argument(help="A workflow file.")],
+    inputs: Annotated[
+        list[str] | None,
+        typer.Option("-i", "--input", metavar="NAME=VALUE", help="One input; a file by path or URL."),
+    ] = None,
+    inputs_file: Annotated[
+        Path | None, typer.Option("--inputs", help="Inputs as a JSON object in a file.")
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print the outputs as JSON.")] = False,
+    config: Config = None,
+) -> None:
+    """Run a workflow file once, without a server; exit 1 when the run failed."""
+    from graphmill.cli.run import run_file
+
+    raise typer.Exit(run_file(_settings(config), file, inputs or [], inputs_file, as_json=json))
+
+
+@app.command()
+def check(
+    files: Annotated[list[Path], typer.Argument(help="Workflow files.")],
+    report: Annotated[ReportFormat, typer.Option("--format")] = ReportFormat.TEXT,
+) -> None:
+    """Tell every problem of workflow files, with its place; exit 1 when there are errors."""
+    from graphmill.cli.check import check_files
+
+    raise typer.Exit(check_files(files, report, typer.echo))
+
+
+@app.command()
+def graph(
+    file: Annotated[Path, typer.Argument(help="A workflow file.")],
+    picture: Annotated[PictureFormat, typer.Option("--format")] = PictureFormat.MERMAID,
+) -> None:
+    """Draw a workflow."""
+    from graphmill.cli.graph import draw
+
+    typer.echo(draw(file, picture))
+
+
+@app.command()
+def doctor(config: Config = None) -> None:
+    """Tell what works on this host; exit 1 when something that is needed does not."""
+    from graphmill.cli.doctor import examine
+
+    raise typer.Exit(examine(config or _default_config()))
+
+
+@app.command()
+def prune(config: Config = None) -> None:
+    """Delete what is older than `retention` allows."""
+    from graphmill.cli.database import prune_all
+
+    prune_all(_settings(config))
+
+
+@app.command()
+def migrate(config: Config = None) -> None:
+    """Bring the schema of the database up to date; `serve` does it by itself."""
+    from graphmill.cli.database import migrate_schema
+
+    migrate_schema(_settings(config))
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def graphmill(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print it.")
+    ] = False,
+) -> None:
+    """Options of the program itself."""
+
+
+def main() -> None:
+    """Run a command; what the user can mend is said in words, not as a traceback."""
+    try:
+        app()
+    except GraphmillError as error:
+        typer.echo(f"{error}", err=True)
+        sys.exit(1)
+
+
+def _settings(config: Path | None) -> Settings:
+    return load_settings(config or _default_config(), environ=os.environ)
+
+
+def _default_config() -> Path | None:
+    return DEFAULT_CONFIG if DEFAULT_CONFIG.exists() else None

@@ -1,0 +1,66 @@
+"""A single run on the spot, without database and server: what `graphmill run` works on."""
+
+import time
+from collections.abc import AsyncIterator, Mapping
+from functools import partial
+from typing import Any, Final
+
+from graphmill.dsl.model import Workflow
+from graphmill.engine.driver import RunLimits
+from graphmill.engine.fanout import Feed
+from graphmill.engine.plan import Plan
+from graphmill.engine.run import Run
+from graphmill.ids import app_id_of, end_user_id_of, new_id, workflow_id_of
+from graphmill.nodes.base import NodePorts
+from graphmill.nodes.start import start_variables
+from graphmill.ports import Journal, NumberedEvent
+from graphmill.service.dispatcher import Dispatcher
+from graphmill.service.inputs import read_inputs
+from graphmill.service.loose_files import LooseFiles
+
+USER: Final = "terminal"
+
+
+class Bench:
+    """`ports` is what workflows are to be compiled with, `files` what their inputs may name."""
+
+    def __init__(
+        self, ports: NodePorts, files: LooseFiles, journal: Journal, *, limits: RunLimits
+    ) -> None:
+        self.ports = ports
+        self.files = files
+        self._journal = journal
+        self._dispatcher = Dispatcher(journal, limits=limits)
+
+    async def start(
+        self, slug: str, content: str, workflow: Workflow, plan: Plan, inputs: Mapping[str, Any]
+    ) -> Feed:
+        """Raises InvalidParameter when `inputs` do not fit the start variables."""
+        values = await read_inputs(start_variables(workflow), inputs, self.files.find)
+        app_id = app_id_of(slug)
+        run = Run(
+            id=new_id(),
+            task_id=new_id(),
+            app_id=app_id,
+            workflow_id=workflow_id_of(app_id, content),
+            version="",
+            sequence_number=1,
+            end_user_id=end_user_id_of(app_id, USER),
+            user=USER,
+            inputs=values,
+            created_at=time.time(),
+        )
+        feed = Feed(run.id)
+        self._dispatcher.submit(run, plan, feed)
+        return feed
+
+    def follow(self, feed: Feed) -> AsyncIterator[list[NumberedEvent]]:
+        """The events of the run in batches, until it has ended."""
+        history = partial(self._journal.history, feed.run_id)
+        return feed.follow(lambda position: history(after=position))
+
+    def stop(self, feed: Feed) -> None:
+        self._dispatcher.stop(feed.run_id)
+
+    async def close(self) -> None:
+        await self._dispatcher.close()

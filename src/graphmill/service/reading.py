@@ -1,0 +1,47 @@
+"""Reading a workflow file: the plan that its runs share, or everything that keeps it from running."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from graphmill.dsl.load import load_workflow
+from graphmill.dsl.model import Place, Problem, Severity, Workflow
+from graphmill.engine.plan import Plan
+from graphmill.errors import WorkflowInvalid
+from graphmill.nodes.base import NodePorts
+from graphmill.nodes.compile import compile_plan
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a file says. There is a plan, or there are problems."""
+
+    workflow: Workflow | None
+    """None when it could not be understood at all."""
+    plan: Plan | None
+    problems: tuple[Problem, ...] = ()
+
+
+def read_workflow(
+    content: str | bytes, ports: NodePorts, *, environment: Mapping[str, str]
+) -> Reading:
+    """Understand and compile a file; `environment` overrides its environment variables."""
+    loaded = load_workflow(content)
+    if loaded.workflow is None or loaded.errors:
+        return Reading(loaded.workflow, None, loaded.errors)
+    try:
+        plan = compile_plan(loaded.workflow, ports, environment=environment)
+    except WorkflowInvalid as error:
+        return Reading(loaded.workflow, None, error.problems)
+    return Reading(loaded.workflow, plan)
+
+
+def content_of(path: Path) -> bytes:
+    """The bytes of the file at `path`. Raises WorkflowInvalid when it cannot be read."""
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        message = f"The file cannot be read: {error.strerror}"
+        raise WorkflowInvalid(
+            (Problem(Severity.ERROR, "file-unreadable", message, Place(1, 1)),)
+        ) from None

@@ -1,0 +1,19 @@
+"""A journal that lives as long as the process: for runs that nobody wants to keep."""
+
+from graphmill.ports import EventLog, NumberedEvent
+
+
+class MemoryJournal:
+    """`ports.Journal`; what is posted is committed."""
+
+    def __init__(self) -> None:
+        self._events: dict[str, list[NumberedEvent]] = {}
+
+    def post(self, log: EventLog) -> None:
+        self._events.setdefault(log.run_id, []).extend(log.pending())
+
+    async def committed(self, log: EventLog) -> None:
+        """It already is."""
+
+    async def history(self, run_id: str, *, after: int = 0) -> list[NumberedEvent]:
+        return [entry for entry in self._events.get(run_id, []) if entry[0] > after]
