@@ -219,9 +219,18 @@ def test_conditions_that_cannot_be_read_refuse_the_version(condition):
         build("if-else", {"cases": [case("true", condition)]})
 
 
-def test_the_checker_knows_what_is_read():
+@pytest.mark.parametrize(
+    ("data", "handles"),
+    [
+        ({"cases": [case("c", when("a", "is", "{{#n.x#}}"))]}, {"c", "false"}),
+        ({"conditions": [when("a", "is", "{{#n.x#}}")]}, {"true", "false"}),
+    ],
+    ids=["cases", "old form"],
+)
+def test_the_checker_knows_what_is_read_and_the_exits(data, handles):
     kind = NODE_TYPES["if-else"]
-    condition = when("a", "is", "{{#n.x#}}")
+    valid = validated(kind, data)
 
-    for data in ({"cases": [case("c", condition)]}, {"conditions": [condition]}):
-        assert kind.reads(validated(kind, data)) == (("start", "a"), ("n", "x"))
+    assert kind.reads(valid) == (("start", "a"), ("n", "x"))
+    assert kind.handles(valid) == handles
+    assert kind.output_names(valid) == {"result", "selected_case_id"}

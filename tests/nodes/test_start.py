@@ -143,8 +143,9 @@ def test_the_form_of_a_workflow_is_that_of_its_start_node():
     )
 
 
-def test_a_workflow_without_a_start_node_has_no_form():
-    workflow = load_workflow(WORKFLOW.replace("type: start", "type: code")).workflow
+@pytest.mark.parametrize("root_type", ["code", "trigger-webhook"])
+def test_a_workflow_without_a_start_node_has_no_form(root_type):
+    workflow = load_workflow(WORKFLOW.replace("type: start", f"type: {root_type}")).workflow
 
     assert start_variables(workflow) == ()
 

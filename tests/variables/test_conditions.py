@@ -68,6 +68,7 @@ def holds(actual, word, value, **others):
         pytest.param(5, ">", "4.5", True, id="C16"),
         pytest.param(2**60 + 1, ">", str(2**60), True, id="exact"),
         pytest.param(5, "≥", "5", True, id="greater or equal"),
+        pytest.param(5, ">", True, True, id="a boolean counts as a number"),
         pytest.param(5, "<", "5", False, id="less"),
         pytest.param(5, "≤", "5", True, id="less or equal"),
         pytest.param(True, "is", "true", True, id="C22 text"),
