@@ -1,8 +1,9 @@
-"""The server's side of the zygote: starts it, hands calls to it, kills what takes too long, starts it again.
+"""The server's side of the zygote: starts it, hands calls to it, kills what takes too long, starts
+it again.
 
-A call is a socket pair: one end goes to the zygote, which forks a child that reads the request from it and writes the
-answer. Everything a child says is strangers' data: its length is looked at before it is read, its shape before it is
-used.
+A call is a socket pair: one end goes to the zygote, which forks a child that reads the request from
+it and writes the answer. Everything a child says is strangers' data: its length is looked at before
+it is read, its shape before it is used.
 """
 
 import array
@@ -33,9 +34,9 @@ MESSAGE_BYTES: Final = 65536
 EXIT_SECONDS: Final = 2.0
 RESTART_SECONDS: Final = (0.1, 10.0)
 """Pause before a dead zygote is started again: the first, and the longest."""
-ENVIRONMENT: Final = {
-    name: "1" for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
-}
+ENVIRONMENT: Final = dict.fromkeys(
+    ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1"
+)
 _SIGNALS: Final = {
     signal.SIGXCPU: "The code used more CPU time than it may.",
     signal.SIGKILL: "The code was killed: it used more CPU time or memory than it may.",
@@ -109,7 +110,8 @@ class ForkServer:
         self.layers: Layers | None = None
 
     async def run(self, language: str, source: str, inputs: Mapping[str, Value]) -> CodeResult:
-        """Raises CodeFailed for what the author did, CodeUnavailable when the sandbox cannot run it."""
+        """Raises CodeFailed for what the author did, CodeUnavailable when the sandbox cannot run
+        it."""
         request = self._request(language, source, inputs)
         if self._waiting >= self._limits.waiting:
             raise CodeUnavailable("The code sandbox is busy: too many calls wait. Try again later.")
@@ -212,7 +214,17 @@ class ForkServer:
         with theirs:
             self._process = await asyncio.create_subprocess_exec(
                 sys.executable,
-                *("-I", "-S", "-B", "-X", "utf8", "-W", "ignore", str(ZYGOTE), str(theirs.fileno())),
+                *(
+                    "-I",
+                    "-S",
+                    "-B",
+                    "-X",
+                    "utf8",
+                    "-W",
+                    "ignore",
+                    str(ZYGOTE),
+                    str(theirs.fileno()),
+                ),
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=asyncio.subprocess.DEVNULL,
                 stderr=asyncio.subprocess.DEVNULL,

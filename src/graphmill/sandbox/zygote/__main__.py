@@ -1,8 +1,10 @@
-"""The zygote: a process that has everything loaded and all walls up, and forks itself for each call.
+"""The zygote: a process that has everything loaded and all walls up, and forks itself for each
+call.
 
-Run as `python -I -S -B -X utf8 FOLDER DESCRIPTOR` with an empty environment; it imports nothing of graphmill. On the
-control socket it gets its settings, then `{"id": n}` with the socket of a call, or `{"kill": n}`; it tells
-`{"ready": report}` and `{"exited": n, "status": s}`. It never sees a request: the child reads that itself.
+Run as `python -I -S -B -X utf8 FOLDER DESCRIPTOR` with an empty environment; it imports nothing of
+graphmill. On the control socket it gets its settings, then `{"id": n}` with the socket of a call,
+or `{"kill": n}`; it tells `{"ready": report}` and `{"exited": n, "status": s}`. It never sees a
+request: the child reads that itself.
 """
 
 import array
@@ -118,7 +120,8 @@ class Zygote:
             return
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-        # The socket object would close number 3 when it is collected, after the call's socket got it.
+        # The socket object would close number 3 when it is collected, after the call's socket got
+        # it.
         self._control.detach()
         os.dup2(descriptor, CONTROL)
         os.closerange(CONTROL + 1, 256)

@@ -71,7 +71,9 @@ def _run(request: dict[str, Any]) -> dict[str, Any]:
         text = _encode(result)
         if len(text) > request["result_characters"]:
             limit = request["result_characters"]
-            return _failure("OutputTooLarge", f"the result has {len(text)} characters, {limit} are allowed")
+            return _failure(
+                "OutputTooLarge", f"the result has {len(text)} characters, {limit} are allowed"
+            )
         return {"ok": True, "result": result}
     except MemoryError:
         return _failure("MemoryError", "MemoryError: the code needs more memory than it may have")

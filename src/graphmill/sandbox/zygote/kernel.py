@@ -1,4 +1,5 @@
-"""The layers behind the wall: namespaces, Landlock, another user, resource limits. Plain ctypes, no dependency.
+"""The layers behind the wall: namespaces, Landlock, another user, resource limits. Plain ctypes, no
+dependency.
 
 Each returns what it reached, for the report; a host that lacks one still has seccomp.
 """

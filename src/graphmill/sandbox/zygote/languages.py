@@ -1,4 +1,5 @@
-"""The three languages of a call. Each takes the author's text and inputs and gives what it returned."""
+"""The three languages of a call. Each takes the author's text and inputs and gives what it
+returned."""
 
 import builtins
 import importlib
@@ -74,7 +75,8 @@ def warm_templates() -> None:
     sandbox = importlib.import_module("jinja2.sandbox")
     _ENVIRONMENT = sandbox.SandboxedEnvironment(cache_size=0)
     _ENVIRONMENT.from_string(
-        "{% macro m(x) %}{{ x }}{% endmacro %}{% for a in b %}{{ a|tojson }}{{ m(loop.index) }}{% endfor %}"
+        "{% macro m(x) %}{{ x }}{% endmacro %}"
+        "{% for a in b %}{{ a|tojson }}{{ m(loop.index) }}{% endfor %}"
     ).render(b=[1])
 
 

@@ -1,4 +1,5 @@
-"""What strangers' code can import: loaded before the walls go up, for no file can be read behind them."""
+"""What strangers' code can import: loaded before the walls go up, for no file can be read behind
+them."""
 
 import contextlib
 import importlib
@@ -8,8 +9,8 @@ from collections.abc import Iterable, Sequence
 
 # fmt: off
 STANDARD = """
-    abc argparse array ast asyncio asyncio.runners base64 binascii bisect bz2 calendar cmath cmd code
-    codecs collections collections.abc colorsys concurrent.futures concurrent.futures.process
+    abc argparse array ast asyncio asyncio.runners base64 binascii bisect bz2 calendar cmath cmd
+    code codecs collections collections.abc colorsys concurrent.futures concurrent.futures.process
     concurrent.futures.thread configparser contextlib contextvars copy cProfile csv ctypes
     dataclasses datetime decimal difflib dis doctest email email.header email.message
     email.mime.multipart email.mime.text email.utils encodings.ascii encodings.base64_codec
@@ -52,7 +53,8 @@ def load(names: Iterable[str], folders: Sequence[str] = ()) -> list[str]:
 
 
 def load_time_zones() -> list[object]:
-    """Every zone at once: later no file can be read. Keep them, for the module itself only holds a few."""
+    """Every zone at once: later no file can be read. Keep them, for the module itself only holds a
+    few."""
     zoneinfo = importlib.import_module("zoneinfo")
     zones: list[object] = []
     for name in zoneinfo.available_timezones():

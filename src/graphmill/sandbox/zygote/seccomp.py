@@ -1,7 +1,8 @@
 """The wall: a seccomp filter that denies every system call but those that computing needs.
 
-No call that takes a path is allowed, so everything a program may import is loaded before. The filter is built once in
-the zygote and loaded in each child before the first line of strangers' code. Numbers below are kernel ABI.
+No call that takes a path is allowed, so everything a program may import is loaded before. The
+filter is built once in the zygote and loaded in each child before the first line of strangers'
+code. Numbers below are kernel ABI.
 """
 
 import ctypes
@@ -116,7 +117,9 @@ def _none_of(argument: int, values: Sequence[int]) -> list[Instruction]:
     return [_load(_argument(argument)), *tests, _ALLOWED, _DENIED]
 
 
-def _if_bit(argument: int, bit: int, then: Instruction, otherwise: Instruction) -> list[Instruction]:
+def _if_bit(
+    argument: int, bit: int, then: Instruction, otherwise: Instruction
+) -> list[Instruction]:
     return [_load(_argument(argument)), (_IF_ANY_BIT, 0, 1, bit), then, otherwise]
 
 
@@ -180,7 +183,7 @@ def build_filter() -> bytes:
 
 
 class _Program(ctypes.Structure):
-    _fields_ = [("length", ctypes.c_ushort), ("filter", ctypes.c_void_p)]  # noqa: RUF012
+    _fields_ = [("length", ctypes.c_ushort), ("filter", ctypes.c_void_p)]
 
 
 class Filter:

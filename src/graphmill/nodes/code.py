@@ -1,0 +1,92 @@
+"""code: Python or JavaScript that the author wrote, run in the sandbox (`nodes §8`)."""
+
+from collections.abc import Mapping
+from typing import Final, Literal, Self
+
+from pydantic import Field
+
+from graphmill.engine.context import NodeContext
+from graphmill.engine.outcome import Failed, Outcome, Succeeded
+from graphmill.errors import CodeFailed, CodeUnavailable
+from graphmill.nodes.base import NodeData, NodePorts, NodeType, Section, SelectorField
+from graphmill.nodes.code_outputs import (
+    Output,
+    OutputInvalid,
+    OutputType,
+    Schema,
+    check_outputs,
+    read_result,
+)
+from graphmill.ports import CodeRunner
+from graphmill.variables.selectors import Selector
+from graphmill.variables.values import Missing, Value
+
+EXECUTION_ERROR: Final = "CodeExecutionError"
+
+
+class CodeVariable(Section):
+    variable: str
+    value_selector: SelectorField
+
+
+class CodeOutput(Section):
+    type: OutputType
+    children: Mapping[str, Self] | None = None
+
+    def declared(self) -> Output:
+        return Output(self.type, None if self.children is None else _schema(self.children))
+
+
+class CodeData(NodeData):
+    code_language: Literal["python3", "javascript"]
+    code: str
+    variables: tuple[CodeVariable, ...]
+    outputs: Mapping[str, CodeOutput] = Field(default_factory=dict)
+
+
+def _schema(outputs: Mapping[str, CodeOutput]) -> Schema:
+    return {name: output.declared() for name, output in outputs.items()}
+
+
+class Code:
+    def __init__(self, data: CodeData, runner: CodeRunner) -> None:
+        self._language = data.code_language
+        self._source = data.code
+        self._variables = [(each.variable, each.value_selector) for each in data.variables]
+        self._schema = _schema(data.outputs)
+        self._runner = runner
+
+    async def run(self, context: NodeContext) -> Outcome:
+        inputs: dict[str, Value] = {}
+        for name, selector in self._variables:
+            value = context.pool.find(selector)
+            inputs[name] = None if isinstance(value, Missing) else value
+        try:
+            result = await self._runner.run(self._language, self._source, inputs)
+        except (CodeFailed, CodeUnavailable) as error:
+            return Failed(str(error), EXECUTION_ERROR, inputs)
+        if result.errors:
+            # Dify takes whatever code writes to standard error for a failure; flows rely on it.
+            return Failed(result.errors, EXECUTION_ERROR, inputs)
+        try:
+            outputs = check_outputs(read_result(result.value), self._schema)
+        except OutputInvalid as error:
+            return Failed(str(error), error.kind, inputs)
+        return Succeeded(outputs, inputs)
+
+
+def _build(node_id: str, data: CodeData, ports: NodePorts) -> Code:
+    return Code(data, ports.code)
+
+
+def _output_names(data: CodeData) -> frozenset[str]:
+    return frozenset(data.outputs)
+
+
+def _reads(data: CodeData) -> tuple[Selector, ...]:
+    return tuple(variable.value_selector for variable in data.variables)
+
+
+CODE: Final = NodeType(
+    "code", CodeData, _build, waits=True, retries=True, output_names=_output_names, reads=_reads
+)
