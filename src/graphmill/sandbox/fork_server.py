@@ -31,7 +31,6 @@ BOOT_SECONDS: Final = 20.0
 FRAME_BYTES: Final = 8 << 20
 """The longest answer that is read at all."""
 MESSAGE_BYTES: Final = 65536
-EXIT_SECONDS: Final = 2.0
 RESTART_SECONDS: Final = (0.1, 10.0)
 """Pause before a dead zygote is started again: the first, and the longest."""
 ENVIRONMENT: Final = dict.fromkeys(
