@@ -1,14 +1,18 @@
 """Runs one run: takes completions, asks the scheduler, starts nodes, tells what happened.
 
-It is the only owner of the run's state, so there are no locks: state changes in one step without an await, and all
-waiting happens in the tasks of nodes or at the inbox.
+It is the only owner of the run's state, so there are no locks: state changes in one step without
+an await, and all waiting happens in the tasks of nodes or at the inbox.
 """
 
 import asyncio
+import logging
 from collections import deque
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
-from typing import Any, Final
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from functools import partial
+from time import monotonic
+from typing import Final
 
 from graphmill.engine.context import NodeContext
 from graphmill.engine.events import (
@@ -31,10 +35,24 @@ from graphmill.engine.run import Run
 from graphmill.engine.scheduler import Decision
 from graphmill.ports import Journal
 from graphmill.variables.pool import Pool
+from graphmill.variables.selectors import Selector
 from graphmill.variables.values import Value
 
-TURN: Final = 50
-"""Inline nodes run in a row before other runs get a turn."""
+TURN_SECONDS: Final = 0.005
+"""How long a run may keep the loop to itself before others get a turn."""
+BACKLOG: Final = 4096
+"""Events that may be ahead of the journal before the run waits for it."""
+LAST_WRITE_SECONDS: Final = 5.0
+"""How long a cancelled driver may take to record the end of its run."""
+FAREWELL_SECONDS: Final = 5.0
+"""How long nodes may take to clean up after their cancellation, once the end is told."""
+
+STOPPED: Final = "Stopped by user."
+CANCELLED: Final = "The server stopped while the run was going on."
+BROKEN: Final = "The run ended because of an internal error; the server's log has the details."
+UNRECORDED: Final = "The run could not be recorded; the server's log has the details."
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +61,7 @@ class RunLimits:
     steps: int = 500
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Verdict:
     """How the run ends, whatever its nodes are at."""
 
@@ -53,7 +71,7 @@ class _Verdict:
 
 @dataclass(slots=True)
 class _Work:
-    """A node at work: which step of which frame, and how often it was tried."""
+    """A node at work: which step of which frame, and how often it was tried again."""
 
     step: Step
     frame: Frame
@@ -62,18 +80,14 @@ class _Work:
     retries: int = 0
 
 
-@dataclass(slots=True)
-class _Completion:
-    work: _Work
-    outcome: Outcome
-
-
 class Driver:
-    """One run from its first event to its last. Call `drive` once; `stop` may be called at any time."""
+    """One run from its first event to its last. Call `drive` once; `stop` and `interrupt` may be
+    called at any time, also before."""
 
     __slots__ = (
-        "_clock", "_exceptions", "_feed", "_inbox", "_index", "_journal", "_limits", "_new_id", "_plan", "_ready",
-        "_run", "_running", "_spawn", "_started_at", "_steps", "_tokens", "_verdict",
+        "_clock", "_exceptions", "_feed", "_frame", "_inbox", "_is_over", "_journal", "_limits",
+        "_new_id", "_news", "_plan", "_ready", "_run", "_started_at", "_starts", "_steps", "_tasks",
+        "_tokens", "_verdict",
     )  # fmt: skip
 
     def __init__(
@@ -94,94 +108,125 @@ class Driver:
         self._limits = limits
         self._clock = clock
         self._new_id = new_id
-        self._inbox: asyncio.Queue[_Completion | _Verdict] = asyncio.Queue()
+        self._frame = Frame(plan, _root_pool(plan, run))
+        self._started_at = clock()
+        self._inbox: deque[tuple[_Work, Outcome]] = deque()
         self._ready: deque[tuple[Frame, int, int | None]] = deque()
-        self._running: set[asyncio.Task[None]] = set()
-        self._spawn: Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]]
+        self._tasks: dict[asyncio.Task[Outcome], _Work] = {}
+        self._news: asyncio.Future[None] | None = None
+        """What the driver waits for when it has nothing to do."""
         self._verdict: _Verdict | None = None
-        self._index = 0
+        self._is_over = False
+        self._starts = 0
         self._steps = 0
         self._tokens = 0
         self._exceptions = 0
 
     def stop(self) -> None:
-        """End the run as `stopped`; running nodes are cancelled. A run that has ended stays as it is."""
-        self._inbox.put_nowait(_Verdict(RunStatus.STOPPED, "Stopped by user."))
+        """End the run as `stopped`; running nodes are cancelled. An ended run stays as it is."""
+        self._conclude(RunStatus.STOPPED, STOPPED)
 
     def interrupt(self, reason: str) -> None:
         """End the run as `failed` for a reason that lies outside it; otherwise like `stop`."""
-        self._inbox.put_nowait(_Verdict(RunStatus.FAILED, reason))
+        self._conclude(RunStatus.FAILED, reason)
 
     async def drive(self) -> None:
-        """Run to the end. The last event is published only when the database holds the whole run."""
-        self._started_at = self._clock()
-        run = self._run
-        system = run.system_values()
-        self._feed.append(
-            RunStarted({**run.inputs, **{f"sys.{key}": value for key, value in system.items()}}, self._started_at)
-        )
-        self._tell()
-        frame = self._root_frame(system)
-        async with asyncio.TaskGroup() as tasks:
-            self._spawn = tasks.create_task
-            self._follow(frame, frame.scheduler.start(self._plan.graph.root))
-            alarm = asyncio.get_running_loop().call_later(self._limits.seconds, self._expire)
-            try:
-                await self._loop()
-            finally:
-                alarm.cancel()
-                for task in self._running:
-                    task.cancel()
-            self._feed.append(self._finish(frame))
-            self._journal.post(self._feed)
-        await self._journal.committed(self._feed)
-        self._feed.publish()
+        """Run to the end. Whatever happens, readers see a `RunFinished`; they see it when the
+        database holds the whole run, or else to learn that it could not be recorded.
 
-    def _root_frame(self, system: dict[str, Value]) -> Frame:
-        plan = self._plan
-        root = plan.graph.nodes[plan.graph.root]
-        namespaces: dict[str, dict[str, Value]] = {
-            "sys": system,
-            "env": plan.environment,
-            "conversation": dict(plan.conversation),
-            root.id: dict(self._run.inputs),
-        }
-        return Frame(plan, Pool(namespaces, secrets=plan.secrets))
+        Raises nothing but the CancelledError of whoever cancels it."""
+        try:
+            await self._go()
+        except asyncio.CancelledError:
+            self.interrupt(CANCELLED)
+            raise
+        except Exception:
+            logger.exception("run %s broke off", self._run.id)
+            self.interrupt(BROKEN)
+        finally:
+            self._is_over = True
+            for task in self._tasks:
+                task.cancel()
+            await self._seal()
+            await self._part()
 
-    async def _loop(self) -> None:
+    async def _go(self) -> None:
         """Until nothing is ready and nothing is running, or there is a verdict."""
-        turns = 0
-        while self._verdict is None:
-            if self._ready:
-                self._start(*self._ready.popleft())
-                turns += 1
-                if turns % TURN == 0:
-                    self._tell()
+        root = self._frame
+        system = {f"sys.{name}": value for name, value in root.pool.namespace("sys").items()}
+        self._feed.append(RunStarted({**self._run.inputs, **system}, self._started_at))
+        self._follow(root, root.scheduler.start(self._plan.graph.root))
+        alarm = asyncio.get_running_loop().call_later(self._limits.seconds, self._expire)
+        try:
+            while self._verdict is None:
+                self._take_turn()
+                await self._tell()
+                if self._inbox or self._ready:
                     await asyncio.sleep(0)
-                if not self._inbox.empty():
-                    self._receive(self._inbox.get_nowait())
-            elif self._running or not self._inbox.empty():
-                self._tell()
-                self._receive(await self._inbox.get())
+                elif self._tasks:
+                    await self._wait()
+                else:
+                    break
+        finally:
+            alarm.cancel()
+        for work, outcome in self._inbox:
+            self._complete(work, outcome)
+
+    def _take_turn(self) -> None:
+        """Take completions and start nodes, until there are none or others should have a turn."""
+        ends_at = monotonic() + TURN_SECONDS
+        while self._verdict is None:
+            if self._inbox:
+                self._complete(*self._inbox.popleft())
+            elif self._ready:
+                self._start(*self._ready.popleft())
             else:
                 return
+            if monotonic() > ends_at:
+                return
 
-    def _tell(self) -> None:
-        """Show what happened since the last call to the readers and to the journal."""
+    async def _wait(self) -> None:
+        """Until there is a completion or a verdict."""
+        if not self._inbox and self._verdict is None:
+            self._news = asyncio.get_running_loop().create_future()
+            await self._news
+
+    def _wake(self) -> None:
+        if self._news is not None and not self._news.done():
+            self._news.set_result(None)
+
+    async def _tell(self) -> None:
+        """Show readers and journal what happened; wait for a journal that is far behind."""
         self._journal.post(self._feed)
         self._feed.publish()
+        if self._feed.backlog > BACKLOG:
+            count = self._feed.count
+            await self._journal.committed(self._feed)
+            self._feed.recorded(count)
+
+    def _conclude(self, status: RunStatus, error: str) -> None:
+        """The first verdict counts."""
+        if self._verdict is None:
+            self._verdict = _Verdict(status, error)
+            self._wake()
+
+    def _expire(self) -> None:
+        elapsed = self._clock() - self._started_at
+        self.interrupt(
+            f"Maximum execution time exceeded: {elapsed:.2f}s > {self._limits.seconds:g}s"
+        )
 
     def _start(self, frame: Frame, index: int, predecessor: int | None) -> None:
         step = self._plan.steps[index]
         node = step.node
-        self._index += 1
+        self._starts += 1
         self._steps += 1
         execution = Execution(
             self._new_id(),
             node.id,
             node.type,
             node.title,
-            self._index,
+            self._starts,
             None if predecessor is None else self._plan.graph.nodes[predecessor].id,
             self._clock(),
         )
@@ -191,7 +236,8 @@ class Driver:
         )
         work = _Work(step, frame, execution, context)
         if step.waits:
-            self._launch(work, delay=None, failure=None)
+            context.stream = partial(self._stream, frame)
+            self._launch(work, step.run(context))
             return
         try:
             outcome: Outcome = step.run(context)
@@ -199,61 +245,78 @@ class Driver:
             outcome = _raised(error)
         self._complete(work, outcome)
 
-    def _launch(self, work: _Work, *, delay: float | None, failure: Failed | None) -> None:
-        task = self._spawn(self._attempt(work, delay, failure))
-        self._running.add(task)
-        task.add_done_callback(self._running.discard)
+    def _launch(self, work: _Work, attempt: Coroutine[None, None, Outcome]) -> None:
+        task = asyncio.get_running_loop().create_task(attempt, name=work.execution.node_id)
+        self._tasks[task] = work
+        task.add_done_callback(self._land)
 
-    async def _attempt(self, work: _Work, delay: float | None, failure: Failed | None) -> None:
-        """One attempt of a waiting node, as a task; `failure` is what the attempt before ended with."""
-        if delay is not None and failure is not None:
-            await asyncio.sleep(delay)
-            self._steps += 1
-            self._feed.append(
-                NodeRetried(
-                    work.execution,
-                    work.retries,
-                    failure.error,
-                    failure.inputs,
-                    failure.process_data,
-                    failure.outputs,
-                    self._clock(),
-                )
-            )
-            self._tell()
-        try:
-            outcome: Outcome = await work.step.run(work.context)
-        except Exception as error:
+    def _land(self, task: asyncio.Task[Outcome]) -> None:
+        """An attempt has ended, in whatever way."""
+        work = self._tasks.pop(task)
+        if task.cancelled():
+            outcome: Outcome = Failed("The node was cancelled.", "WorkflowNodeError")
+        elif (error := task.exception()) is not None:
             outcome = _raised(error)
-        self._inbox.put_nowait(_Completion(work, outcome))
-
-    def _expire(self) -> None:
-        elapsed = self._clock() - self._started_at
-        self.interrupt(f"Maximum execution time exceeded: {elapsed:.2f}s > {self._limits.seconds:g}s")
-
-    def _receive(self, message: _Completion | _Verdict) -> None:
-        if isinstance(message, _Verdict):
-            self._verdict = message
         else:
-            self._complete(message.work, message.outcome)
+            outcome = task.result()
+        if not self._is_over:
+            self._inbox.append((work, outcome))
+            self._wake()
+
+    async def _try_again(self, work: _Work, delay: float, failure: Failed) -> Outcome:
+        """The next attempt; `failure` is what the one before ended with (`workflow-dsl §10.2`)."""
+        await asyncio.sleep(delay)
+        work.retries += 1
+        self._steps += 1
+        self._feed.append(
+            NodeRetried(
+                work.execution,
+                work.retries,
+                failure.error,
+                failure.inputs,
+                failure.process_data,
+                failure.outputs,
+                self._clock(),
+            )
+        )
+        await self._tell()
+        outcome: Outcome = await work.step.run(work.context)
+        return outcome
+
+    async def _stream(
+        self, frame: Frame, selector: Selector, text: str, *, is_final: bool = False
+    ) -> None:
+        """A waiting node of `frame` made a piece of text. After the end, nobody hears it."""
+        if self._is_over:
+            return
+        chunks = frame.stream.chunk(selector, text, is_final=is_final)
+        if chunks:
+            for chunk in chunks:
+                self._feed.append(chunk)
+            await self._tell()
 
     def _complete(self, work: _Work, outcome: Outcome) -> None:
         self._tokens += outcome.tokens
+        if isinstance(outcome, Succeeded) and not outcome.handle:
+            error = f"Branch node {work.step.node.id} completed without selecting a branch"
+            outcome = Failed(error, "", outcome.inputs, outcome.process_data)
         if isinstance(outcome, Succeeded):
             self._succeed(work, outcome)
         else:
             self._exceptions += 1
             delay = work.step.retry.delay(work.retries) if work.step.retry is not None else None
-            if delay is not None:
-                work.retries += 1
-                self._launch(work, delay=delay, failure=outcome)
+            if delay is not None and self._verdict is None:
+                self._launch(work, self._try_again(work, delay, outcome))
                 return
             self._recover(work, outcome)
-        if self._index > self._limits.steps and self._verdict is None:
-            self._fail(f"Maximum execution steps exceeded: {self._index} > {self._limits.steps}")
+        if self._starts > self._limits.steps:
+            self.interrupt(
+                f"Maximum execution steps exceeded: {self._starts} > {self._limits.steps}"
+            )
 
     def _succeed(self, work: _Work, outcome: Succeeded) -> None:
-        """The order of effects is `workflow-dsl §9.3`: values, edges and what they let stream, outputs, then the event."""
+        """The order of effects is `workflow-dsl §9.3`: values, edges and the text that they let
+        through, outputs, then the event."""
         pool = work.frame.pool
         for selector, value in outcome.updates:
             pool.set(selector[0], selector[1], value)
@@ -276,12 +339,15 @@ class Driver:
     def _recover(self, work: _Work, failure: Failed) -> None:
         """No attempt is left: apply the error strategy (`workflow-dsl §10.3`), or fail the run."""
         node = work.step.node
-        outputs: dict[str, Value] = {"error_message": failure.error, "error_type": failure.error_type}
+        outputs: dict[str, Value] = {
+            "error_message": failure.error,
+            "error_type": failure.error_type,
+        }
         metadata: dict[str, Value] | None = None
         status = NodeStatus.EXCEPTION
         if node.error_strategy is None:
             status, outputs = NodeStatus.FAILED, failure.outputs
-            self._fail(failure.error)
+            self.interrupt(failure.error)
         else:
             metadata = {"error_strategy": node.error_strategy.value}
             if node.error_strategy is ErrorStrategy.DEFAULT_VALUE:
@@ -304,7 +370,7 @@ class Driver:
         )
 
     def _leave(self, work: _Work, outputs: dict[str, Value], handle: str | None) -> None:
-        """Store what the node gives, follow its edges, and show the text that may be shown now."""
+        """Store what the node gives, follow its edges, show the text that may be shown now."""
         frame, node = work.frame, work.step.node
         if outputs:
             frame.pool.set_all(node.id, outputs)
@@ -320,10 +386,37 @@ class Driver:
         for index, predecessor in decision.ready:
             self._ready.append((frame, index, predecessor))
 
-    def _fail(self, error: str) -> None:
-        self._verdict = _Verdict(RunStatus.FAILED, error)
+    async def _seal(self) -> None:
+        """Record how the run ended, then show it."""
+        finished = self._finish()
+        self._feed.publish()
+        self._feed.append(finished)
+        is_recorded = False
+        try:
+            self._journal.post(self._feed)
+            await self._last_write()
+            is_recorded = True
+        except Exception:
+            logger.exception("the end of run %s could not be recorded", self._run.id)
+        finally:
+            if not is_recorded:
+                self._feed.amend(replace(finished, status=RunStatus.FAILED, error=UNRECORDED))
+            self._feed.publish()
+        if not is_recorded:
+            self._journal.post(self._feed)
 
-    def _finish(self, frame: Frame) -> RunFinished:
+    async def _last_write(self) -> None:
+        """Until the database holds the whole run; a cancelled driver has only seconds for that."""
+        task = asyncio.current_task()
+        assert task is not None, "coroutines run in tasks"
+        with suppress(asyncio.CancelledError):
+            if not task.cancelling():
+                await self._journal.committed(self._feed)
+                return
+        async with asyncio.timeout(LAST_WRITE_SECONDS):
+            await self._journal.committed(self._feed)
+
+    def _finish(self) -> RunFinished:
         error: str | None = None
         if self._verdict is not None:
             status, error = self._verdict.status, self._verdict.error
@@ -332,7 +425,7 @@ class Driver:
         now = self._clock()
         return RunFinished(
             status,
-            frame.outputs,
+            self._frame.outputs,
             error,
             max(0.0, now - self._started_at),
             self._tokens,
@@ -341,7 +434,32 @@ class Driver:
             now,
         )
 
+    async def _part(self) -> None:
+        """Let cancelled nodes clean up. One that ignores its cancellation is left behind."""
+        if self._tasks:
+            _, deaf = await asyncio.wait(self._tasks, timeout=FAREWELL_SECONDS)
+            for task in deaf:
+                logger.warning(
+                    "node %s of run %s goes on after its cancellation",
+                    task.get_name(),
+                    self._run.id,
+                )
 
-def _raised(error: Exception) -> Failed:
+
+def _root_pool(plan: Plan, run: Run) -> Pool:
+    """The values that are there before the first node runs (`workflow-dsl §7`)."""
+    root = plan.graph.nodes[plan.graph.root]
+    return Pool(
+        {
+            "sys": run.system_values(),
+            "env": dict(plan.environment),
+            "conversation": dict(plan.conversation),
+            root.id: dict(run.inputs),
+        },
+        secrets=plan.secrets,
+    )
+
+
+def _raised(error: BaseException) -> Failed:
     """What a node raised, as an outcome (`workflow-dsl §10.1`)."""
     return Failed(str(error), "WorkflowNodeError")

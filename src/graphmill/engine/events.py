@@ -1,7 +1,8 @@
 """Everything that can happen in a run, as facts in the past tense.
 
-These classes are made for every node and every chunk, so they are slotted and not frozen (a frozen dataclass costs six
-times as much to build); nobody changes one after it was emitted. The run they belong to is known from their feed.
+These classes are made for every node and every chunk, so they are slotted and not frozen (a frozen
+dataclass costs six times as much to build); nobody changes one after it was emitted. The run they
+belong to is known from their feed.
 """
 
 from dataclasses import dataclass
@@ -127,5 +128,11 @@ class RunFinished:
 
 
 Event: TypeAlias = (
-    RunStarted | NodeStarted | NodeRetried | NodeFinished | TextChunk | VariableUpdated | RunFinished
+    RunStarted
+    | NodeStarted
+    | NodeRetried
+    | NodeFinished
+    | TextChunk
+    | VariableUpdated
+    | RunFinished
 )

@@ -1,7 +1,8 @@
 """One run's events to any number of readers.
 
-A feed keeps the events in one list; a reader is a position in it. So an event is stored once, a slow reader holds no
-memory of its own, and whoever falls behind the window reads on from the journal.
+A feed keeps the events in one list; a reader is a position in it. So an event is stored once, a
+slow reader holds no memory of its own, and whoever falls behind the window reads on from the
+journal.
 """
 
 import asyncio
@@ -12,7 +13,7 @@ from graphmill.engine.events import Event, RunFinished
 from graphmill.ports import NumberedEvent
 
 WINDOW: Final = 4096
-"""Events kept in memory for readers of a live run; older ones are in the journal."""
+"""Events of a live run that stay in memory once the journal has them."""
 EPOCH_SHIFT: Final = 32
 
 History = Callable[[int], Awaitable[list[NumberedEvent]]]
@@ -20,104 +21,120 @@ History = Callable[[int], Awaitable[list[NumberedEvent]]]
 
 
 class Feed:
-    """The events of one run while this process owns it. `append` and `pending` are the owner's, `follow` is for all."""
+    """The events of one run while this process owns it.
 
-    __slots__ = ("_base", "_dropped", "_events", "_failure", "_handed", "_readers", "_visible", "run_id")
+    `append`, `amend`, `publish` and `recorded` are for its owner, `pending` is for the journal."""
+
+    __slots__ = (
+        "_base", "_events", "_forgotten", "_handed", "_readers", "_recorded", "_visible", "run_id",
+    )  # fmt: skip
 
     def __init__(self, run_id: str, *, epoch: int = 1) -> None:
         self.run_id = run_id
         self._base = epoch << EPOCH_SHIFT
         self._events: list[Event] = []
-        self._dropped = 0
+        self._forgotten = 0
         self._visible = 0
         self._handed = 0
+        self._recorded = 0
         self._readers: list[asyncio.Future[None]] = []
-        self._failure: Exception | None = None
 
     def append(self, event: Event) -> None:
         """Number an event. Readers see it at the next `publish`."""
         self._events.append(event)
 
+    def amend(self, event: Event) -> None:
+        """Put `event` in the place of the last one, which was not published yet."""
+        self._events[-1] = event
+        self._handed = min(self._handed, self.count - 1)
+
     def publish(self) -> None:
         """Show everything appended so far and wake the readers."""
-        self._visible = self._dropped + len(self._events)
+        self._visible = self.count
         if self._readers:
-            self._wake()
-        if len(self._events) > 2 * WINDOW:
-            self._trim()
-
-    def fail(self, error: Exception) -> None:
-        """No more events will come, and the run has no end to show: readers get `error` after what is published."""
-        self._failure = error
-        self._wake()
+            readers, self._readers = self._readers, []
+            for reader in readers:
+                if not reader.done():
+                    reader.set_result(None)
 
     def pending(self) -> Sequence[NumberedEvent]:
-        first = self._handed
-        events = self._events[first - self._dropped :]
-        self._handed = first + len(events)
-        base = self._base + first + 1
-        return [(base + offset, event) for offset, event in enumerate(events)]
+        """The events not yet handed to the journal; they count as handed over from now on."""
+        pending = self._numbered(self._handed, self.count)
+        self._handed = self.count
+        return pending
+
+    def recorded(self, count: int) -> None:
+        """The journal holds the first `count` events: of those, only the window stays here."""
+        self._recorded = max(self._recorded, count)
+        surplus = min(count, self.count - WINDOW) - self._forgotten
+        if surplus > 0:
+            del self._events[:surplus]
+            self._forgotten += surplus
+
+    @property
+    def count(self) -> int:
+        """Events appended so far."""
+        return self._forgotten + len(self._events)
+
+    @property
+    def backlog(self) -> int:
+        """Events that the journal is not known to hold."""
+        return self.count - self._recorded
+
+    @property
+    def position(self) -> int:
+        """The sequence number of the last event that readers can see."""
+        return self._base + self._visible
 
     @property
     def is_finished(self) -> bool:
         """Has the last event been published?"""
-        return self._visible == self._dropped + len(self._events) and isinstance(
-            self._events[-1] if self._events else None, RunFinished
-        )
+        return self._visible == self.count > 0 and isinstance(self._events[-1], RunFinished)
 
     async def finished(self) -> RunFinished:
-        """Wait for the end of the run. Raises what `fail` was given."""
+        """Wait for the end of the run."""
         while not self.is_finished:
-            await self._wait()
+            await self._news()
         event = self._events[-1]
         assert isinstance(event, RunFinished), "is_finished looked at the same event"
         return event
 
-    async def follow(self, history: History, *, after: int = 0) -> AsyncIterator[list[NumberedEvent]]:
-        """Everything behind sequence number `after`, as often as there is something, until the run has ended.
+    async def follow(
+        self, history: History, *, after: int = 0
+    ) -> AsyncIterator[list[NumberedEvent]]:
+        """Everything behind sequence number `after`, as it comes, until the run has ended.
 
         Each batch holds all that is ready: write it in one go."""
-        position = max(0, after - self._base)
         if after < self._base and self._base > 1 << EPOCH_SHIFT:
-            earlier = await history(after)
-            yield [entry for entry in earlier if entry[0] < self._base]
-        while True:
-            if position < self._dropped:
-                earlier = await history(self._base + position)
-                position = earlier[-1][0] - self._base if earlier else self._dropped
+            earlier = [entry for entry in await history(after) if entry[0] <= self._base]
+            if earlier:
                 yield earlier
-                continue
-            if position < self._visible:
-                start = position - self._dropped
-                events = self._events[start : self._visible - self._dropped]
-                base = self._base + position + 1
-                position += len(events)
-                yield [(base + offset, event) for offset, event in enumerate(events)]
-                if isinstance(events[-1], RunFinished):
-                    return
-                continue
-            await self._wait()
+        position = min(max(0, after - self._base), self._visible)
+        while position < self._visible or not self.is_finished:
+            if position >= self._visible:
+                await self._news()
+            elif position < self._forgotten:
+                batch = await history(self._base + position)
+                position = batch[-1][0] - self._base if batch else self._forgotten
+                if batch:
+                    yield batch
+            else:
+                batch = self._numbered(position, self._visible)
+                position = self._visible
+                yield batch
 
-    def _wake(self) -> None:
-        readers, self._readers = self._readers, []
-        for reader in readers:
-            if not reader.done():
-                reader.set_result(None)
+    def _numbered(self, start: int, end: int) -> list[NumberedEvent]:
+        """The events from number `start` (counted from 0) to before `end`."""
+        events = self._events[start - self._forgotten : end - self._forgotten]
+        return list(enumerate(events, self._base + start + 1))
 
-    async def _wait(self) -> None:
-        if self._failure is not None:
-            raise self._failure
+    async def _news(self) -> None:
+        """Wait for the next `publish`."""
         reader = asyncio.get_running_loop().create_future()
         self._readers.append(reader)
         try:
             await reader
-        finally:
-            if not reader.done() or reader.cancelled():
-                self._readers = [other for other in self._readers if other is not reader]
-
-    def _trim(self) -> None:
-        """Forget all but the window, and never what the journal has not been given."""
-        keep_from = min(self._dropped + len(self._events) - WINDOW, self._handed)
-        if keep_from > self._dropped:
-            del self._events[: keep_from - self._dropped]
-            self._dropped = keep_from
+        except asyncio.CancelledError:
+            if reader in self._readers:
+                self._readers.remove(reader)
+            raise

@@ -1,33 +1,30 @@
-"""Frames: one activation of a graph each. The root is one; every round of an iteration or loop will be another."""
+"""Frames: one activation of a graph each. The root is one; a round of an iteration is another."""
 
 from graphmill.engine.plan import Plan
-from graphmill.engine.scheduler import Scheduler, State
+from graphmill.engine.scheduler import Scheduler
 from graphmill.engine.streaming import StreamFilter
 from graphmill.variables.pool import Pool
 from graphmill.variables.values import Value
 
 
 class Frame:
-    """The state of one activation: node and edge states, values, shown text, outputs so far.
+    """The state of one activation: who may run, the values, the shown text, the outputs so far.
 
-    Several frames of a run may be open at once; the driver serves them all, a completion says which frame it is for."""
+    Several frames of a run may be open at once; the driver serves them all, and a completion says
+    which frame it is for."""
 
-    __slots__ = ("outputs", "plan", "pool", "running", "scheduler", "stream")
+    __slots__ = ("outputs", "pool", "scheduler", "stream")
 
     def __init__(self, plan: Plan, pool: Pool) -> None:
-        self.plan = plan
         self.pool = pool
         self.scheduler = Scheduler(plan.graph)
-        self.stream = StreamFilter(plan.streams, pool, self.is_skipped)
+        self.stream = StreamFilter(plan.streams, pool, self.scheduler.is_skipped)
         self.outputs: dict[str, Value] = {}
-        self.running = 0
-
-    def is_skipped(self, node_id: str) -> bool:
-        index = self.plan.indexes.get(node_id)
-        return index is not None and self.scheduler.state(index) is State.SKIPPED
 
     def merge_outputs(self, outputs: dict[str, Value]) -> None:
-        """Add a response node's outputs to the frame's (`workflow-dsl §8`): answers join, other keys overwrite."""
+        """Add a response node's outputs to the frame's (`workflow-dsl §8`).
+
+        Answers are joined, other names overwritten."""
         for name, value in outputs.items():
             before = self.outputs.get(name)
             if name == "answer" and isinstance(before, str) and isinstance(value, str):

@@ -1,7 +1,7 @@
-"""The shape of a workflow: nodes, edges and the indexes that the run path needs. Immutable; one per version.
+"""The shape of a workflow: nodes, edges and the indexes that the run path needs. Immutable.
 
-Nodes and edges are numbered in file order, and everything below refers to them by number: states are then arrays, and
-no identifier is looked up while a run goes on.
+Nodes and edges are numbered in file order, and everything below refers to them by number: states
+are then arrays, and no identifier is looked up while a run goes on.
 """
 
 from collections.abc import Sequence
@@ -45,8 +45,10 @@ class GraphNode:
 
     @property
     def branches(self) -> bool:
-        """Is exactly one handle followed? True for branch nodes and for any node with a fail branch."""
-        return self.node_class is NodeClass.BRANCH or self.error_strategy is ErrorStrategy.FAIL_BRANCH
+        """Is exactly one handle followed? True for branch nodes and with a fail branch."""
+        return (
+            self.node_class is NodeClass.BRANCH or self.error_strategy is ErrorStrategy.FAIL_BRANCH
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +57,8 @@ class Graph:
     edges: tuple[Edge, ...]
     outgoing: tuple[tuple[Edge, ...], ...]
     """By node, in file order."""
-    incoming: tuple[tuple[Edge, ...], ...]
+    in_degrees: tuple[int, ...]
+    """By node: how many edges lead to it."""
     root: int
     inactive_roots: tuple[int, ...] = ()
     """Other start or trigger nodes: skipped before the run begins (`workflow-dsl §5.4`)."""
@@ -70,15 +73,15 @@ def build_graph(
 ) -> Graph:
     """Index `nodes` and `edges`, whose numbers must be their positions."""
     outgoing: list[list[Edge]] = [[] for _ in nodes]
-    incoming: list[list[Edge]] = [[] for _ in nodes]
+    in_degrees = [0] * len(nodes)
     for edge in edges:
         outgoing[edge.source].append(edge)
-        incoming[edge.target].append(edge)
+        in_degrees[edge.target] += 1
     return Graph(
         nodes=tuple(nodes),
         edges=tuple(edges),
         outgoing=tuple(tuple(group) for group in outgoing),
-        incoming=tuple(tuple(group) for group in incoming),
+        in_degrees=tuple(in_degrees),
         root=root,
         inactive_roots=tuple(inactive_roots),
     )

@@ -1,4 +1,4 @@
-"""What a node execution ended with. A failing node is an outcome, not an exception travelling through the engine."""
+"""What a node execution ended with. A failing node is an outcome, not a travelling exception."""
 
 from dataclasses import dataclass, field
 from typing import TypeAlias

@@ -1,4 +1,4 @@
-"""One version, compiled: all that its runs share. Built when a file is loaded; a run parses and compiles nothing."""
+"""One version, compiled: all that its runs share, so that a run parses and compiles nothing."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,6 +19,7 @@ class Step:
     """`NodeContext` → `Outcome`, or an awaitable of it when `waits`."""
     waits: bool
     retry: RetryPolicy | None = None
+    """For waiting nodes only."""
     defaults: dict[str, Value] | None = None
     """Outputs of the `default-value` strategy."""
 

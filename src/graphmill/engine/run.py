@@ -1,4 +1,4 @@
-"""A run as it was ordered: who asked for what, with which inputs. What happens to it is told by events."""
+"""A run as it was ordered: who asked for what. What happens to it is told by events."""
 
 from dataclasses import dataclass, field
 
