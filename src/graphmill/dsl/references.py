@@ -102,8 +102,9 @@ def _candidates(value: Yaml, path: tuple[str | int, ...]) -> Iterator[tuple[Data
             for key, item in value.items():
                 yield from _candidates(item, (*path, key))
         case list():
-            if value and all(isinstance(item, str) for item in value):
-                yield path, parse_selector(value)
+            texts = [item for item in value if isinstance(item, str)]
+            if texts and len(texts) == len(value):
+                yield path, parse_selector(texts)
             for index, item in enumerate(value):
                 yield from _candidates(item, (*path, index))
         case _:

@@ -1,0 +1,117 @@
+"""`graphmill check`: every problem of workflow files, for people, programs and code scanners."""
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import fields
+from pathlib import Path
+from typing import Final
+
+from graphmill.cli.sarif import to_sarif
+from graphmill.dsl.check import check_workflow
+from graphmill.dsl.load import load_workflow
+from graphmill.dsl.model import Problem, Severity, Workflow
+from graphmill.dsl.problems import format_text, in_order
+from graphmill.errors import WorkflowInvalid
+from graphmill.nodes.base import NodePorts
+from graphmill.nodes.compile import compile_plan
+from graphmill.nodes.registry import NODE_TYPES
+from graphmill.service.reading import content_of
+
+Findings = Sequence[tuple[Path, Sequence[Problem]]]
+"""The problems of each file."""
+
+
+def check_files(paths: Sequence[Path], format: str, write: Callable[[str], object]) -> int:
+    """Check files and `write` the report, line by line; `format` is text, json or sarif.
+
+    The exit status: 1 when there are errors; warnings alone leave it 0."""
+    findings = [(path, find_problems(path)) for path in dict.fromkeys(paths)]
+    _FORMATS[format](findings, write)
+    return 1 if _count(findings, Severity.ERROR) else 0
+
+
+def find_problems(path: Path) -> tuple[Problem, ...]:
+    """Everything that is wrong with the file at `path`, a missing one included."""
+    try:
+        loaded = load_workflow(content_of(path))
+    except WorkflowInvalid as error:
+        return error.problems
+    problems = list(loaded.problems)
+    workflow = loaded.workflow
+    if workflow is not None and not any(map(_concerns_graph, loaded.errors)):
+        problems += _compile_problems(workflow)
+        problems += check_workflow(workflow, NODE_TYPES)
+    return in_order(problems)
+
+
+def _concerns_graph(problem: Problem) -> bool:
+    """Was a part of the graph left out? What it is missed by would be no news."""
+    return (problem.field or "").startswith("workflow.graph")
+
+
+def _compile_problems(workflow: Workflow) -> Sequence[Problem]:
+    absent = {port.name: _Absent() for port in fields(NodePorts)}
+    # Nodes only keep their ports when they are built, so any object will do for each of them.
+    ports = NodePorts(**absent)  # type: ignore[arg-type]
+    try:
+        compile_plan(workflow, ports)
+    except WorkflowInvalid as error:
+        return error.problems
+    return ()
+
+
+class _Absent:
+    """Stands for every port of nodes that are built and never run."""
+
+    def compile(self, source: str) -> "_Absent":
+        return self
+
+
+def _write_text(findings: Findings, write: Callable[[str], object]) -> None:
+    for path, problems in findings:
+        for problem in problems:
+            write(format_text(str(path), problem))
+    errors, warnings = (_count(findings, severity) for severity in Severity)
+    write(
+        f"{_counted(errors, 'error')}, {_counted(warnings, 'warning')} "
+        f"in {_counted(len(findings), 'file')}"
+    )
+
+
+def _write_json(findings: Findings, write: Callable[[str], object]) -> None:
+    report = {
+        "errors": _count(findings, Severity.ERROR),
+        "warnings": _count(findings, Severity.WARNING),
+        "problems": [
+            {
+                "file": str(path),
+                "line": problem.place.line,
+                "column": problem.place.column,
+                "severity": problem.severity,
+                "code": problem.code,
+                "message": problem.message,
+                "hint": problem.hint,
+                "node_id": problem.node_id,
+                "node_title": problem.node_title,
+                "field": problem.field,
+            }
+            for path, problems in findings
+            for problem in problems
+        ],
+    }
+    write(json.dumps(report, indent=2))
+
+
+def _write_sarif(findings: Findings, write: Callable[[str], object]) -> None:
+    write(json.dumps(to_sarif(findings), indent=2))
+
+
+_FORMATS: Final = {"text": _write_text, "json": _write_json, "sarif": _write_sarif}
+
+
+def _count(findings: Findings, severity: Severity) -> int:
+    return sum(problem.severity is severity for _, problems in findings for problem in problems)
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
