@@ -13,7 +13,7 @@ from graphmill.variables.values import Value
 MAX_SIZE: Final = 204800
 """Bytes of one value, counted as Dify counts: by Python's own size of it."""
 
-_NUMBERS: Final = frozenset({"number", "integer", "float"})
+NUMBER_TYPES: Final = frozenset({"number", "integer", "float"})
 _TEXTS: Final = frozenset({"string", "secret"})
 _ELEMENTS: Final[dict[str, Callable[[Yaml], bool]]] = {
     "array[string]": lambda item: isinstance(item, str),
@@ -78,7 +78,7 @@ def typed_value(value_type: str, value: Yaml) -> Value:
     """`value` as a variable of that type holds it. Raises ValueError with Dify's text.
 
     A number given as text is taken as the number, which Dify refuses."""
-    if value_type in _NUMBERS:
+    if value_type in NUMBER_TYPES:
         return _number(value)
     if value_type in _TEXTS:
         if isinstance(value, str):
@@ -100,7 +100,7 @@ def parse_value(value_type: str, text: str) -> Value:
     """The value that `text` means for a variable of that type, as configuration gives it.
 
     Raises ValueError with a sentence."""
-    if value_type in _TEXTS | _NUMBERS:
+    if value_type in _TEXTS | NUMBER_TYPES:
         return typed_value(value_type, text)
     return typed_value(value_type, json.loads(text))
 

@@ -457,6 +457,7 @@ def _root_pool(plan: Plan, run: Run) -> Pool:
             root.id: dict(run.inputs),
         },
         secrets=plan.secrets,
+        types=plan.types,
     )
 
 

@@ -6,9 +6,16 @@ from dataclasses import dataclass
 from typing import Final
 
 from graphmill.dsl.canvas import ROOT_TYPES
-from graphmill.dsl.declarations import parse_value
+from graphmill.dsl.declarations import NUMBER_TYPES, parse_value
 from graphmill.dsl.load import GRAPH_MODES
-from graphmill.dsl.model import NodeDefinition, Place, Problem, Severity, Workflow
+from graphmill.dsl.model import (
+    NodeDefinition,
+    Place,
+    Problem,
+    Severity,
+    VariableDefinition,
+    Workflow,
+)
 from graphmill.dsl.problems import did_you_mean, in_order, node_problem
 from graphmill.dsl.upgrade import START_TYPES
 from graphmill.engine.graph import Edge, ErrorStrategy, GraphNode, NodeClass, build_graph
@@ -20,7 +27,7 @@ from graphmill.nodes.recourse import read_recourse
 from graphmill.nodes.registry import NODE_TYPES
 from graphmill.nodes.validation import read_data
 from graphmill.variables.selectors import Selector
-from graphmill.variables.values import Value
+from graphmill.variables.values import Value, type_of
 
 _STARTS: Final = ROOT_TYPES.union(START_TYPES.values())
 _SUCCESS_BRANCH: Final = "success-branch"
@@ -219,7 +226,18 @@ def _plan(workflow: Workflow, parts: Sequence[_Part], environment: dict[str, Val
         secrets=frozenset(
             variable.name for variable in workflow.environment if variable.value_type == "secret"
         ),
+        types={
+            ("conversation", variable.name): _declared_type(variable)
+            for variable in workflow.conversation
+        },
     )
+
+
+def _declared_type(variable: VariableDefinition) -> str:
+    """The run-time type that a variable keeps; a number is what its first value is."""
+    if variable.value_type in NUMBER_TYPES:
+        return type_of(variable.value)
+    return variable.value_type
 
 
 def _edges(

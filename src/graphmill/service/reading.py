@@ -1,4 +1,4 @@
-"""Reading a workflow file: the plan that its runs share, or everything that keeps it from running."""
+"""Reading a workflow file: the plan that its runs share, or what keeps it from running."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,6 +6,7 @@ from pathlib import Path
 
 from graphmill.dsl.load import load_workflow
 from graphmill.dsl.model import Place, Problem, Severity, Workflow
+from graphmill.dsl.reader import MAX_BYTES
 from graphmill.engine.plan import Plan
 from graphmill.errors import WorkflowInvalid
 from graphmill.nodes.base import NodePorts
@@ -37,9 +38,12 @@ def read_workflow(
 
 
 def content_of(path: Path) -> bytes:
-    """The bytes of the file at `path`. Raises WorkflowInvalid when it cannot be read."""
+    """The bytes of the file at `path`, of a long one so many that it is refused for its length.
+
+    Raises WorkflowInvalid when it cannot be read."""
     try:
-        return path.read_bytes()
+        with path.open("rb") as file:
+            return file.read(MAX_BYTES + 1)
     except OSError as error:
         message = f"The file cannot be read: {error.strerror}"
         raise WorkflowInvalid(
