@@ -1,13 +1,12 @@
 """One version, compiled: all that its runs share, so that a run parses and compiles nothing."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from graphmill.engine.graph import Graph, GraphNode
 from graphmill.engine.retry import RetryPolicy
 from graphmill.engine.streaming import StreamPlan
-from graphmill.variables.pool import NO_TYPES
 from graphmill.variables.selectors import Selector
 from graphmill.variables.values import Value
 
@@ -41,5 +40,5 @@ class Plan:
     conversation: dict[str, Value]
     secrets: frozenset[str]
     """Names of the environment variables that logs must mask."""
-    types: Mapping[Selector, str] = NO_TYPES
+    types: Mapping[Selector, str] = field(default_factory=dict)
     """Declared types of the conversation variables: assigners keep to them."""
