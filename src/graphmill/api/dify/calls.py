@@ -1,0 +1,63 @@
+"""A request as the endpoints see it, and what all endpoints share."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Self
+from urllib.parse import parse_qsl
+
+from starlette.types import Receive
+
+from graphmill.api.dify.streams import Streams
+from graphmill.api.dify.wire import Wire
+from graphmill.config import Settings
+from graphmill.service.apps import App, Catalog
+from graphmill.service.runs import Runs
+from graphmill.service.services import Services
+from graphmill.service.uploads import Uploads
+from graphmill.storage.end_users import EndUserStore
+
+
+@dataclass(frozen=True, slots=True)
+class Api:
+    settings: Settings
+    catalog: Catalog
+    runs: Runs
+    uploads: Uploads
+    end_users: EndUserStore
+    wire: Wire
+    streams: Streams
+
+    @classmethod
+    def over(cls, services: Services) -> Self:
+        wire = Wire(services.uploads.url_of)
+        return cls(
+            services.settings,
+            services.catalog,
+            services.runs,
+            services.uploads,
+            services.end_users,
+            wire,
+            Streams(services.runs, wire),
+        )
+
+
+@dataclass(slots=True)
+class Call:
+    """A request with a valid key."""
+
+    api: Api
+    app: App
+    headers: Mapping[bytes, bytes]
+    path: Mapping[str, str]
+    """Parameters of the path."""
+    query_string: bytes
+    receive: Receive
+
+    def query(self) -> dict[str, str]:
+        """The first value of each name."""
+        pairs = parse_qsl(self.query_string.decode("latin-1"), keep_blank_values=True)
+        return dict(reversed(pairs))
+
+    def header(self, name: bytes) -> str:
+        """The value of a header, by its lower-case name; empty when there is none."""
+        return self.headers.get(name, b"").decode("latin-1")

@@ -1,0 +1,248 @@
+"""What happens in a run, as the payloads of Dify's event stream (`service-api §11`).
+
+Members and their order are those a Dify 1.12 was recorded with, and those that older and newer
+clients look for besides."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Final, TypeAlias, assert_never
+
+from graphmill.api.dify.errors import ApiError
+from graphmill.api.sse import frame
+from graphmill.engine.events import (
+    Event,
+    Execution,
+    FramePosition,
+    NodeFinished,
+    NodeRetried,
+    NodeStarted,
+    RunFinished,
+    RunStarted,
+    TextChunk,
+    VariableUpdated,
+)
+from graphmill.engine.run import Run
+from graphmill.ports import NumberedEvent
+from graphmill.storage.runs import RunRecord
+from graphmill.variables.files import File
+from graphmill.variables.values import Value
+
+Payload: TypeAlias = dict[str, Any]
+
+_NOWHERE: Final = FramePosition()
+
+
+class RunFrames:
+    """One run's events as frames. However many readers a run has, those who keep up share one
+    encoding of each batch."""
+
+    __slots__ = ("__weakref__", "_encode", "_frames", "_run", "_span")
+
+    def __init__(self, run: Run, encode: Callable[[object], bytes]) -> None:
+        self._run = run
+        self._encode = encode
+        self._span = (0, 0)
+        self._frames = b""
+
+    def batch(self, batch: Sequence[NumberedEvent]) -> bytes:
+        """All events of `batch`, ready to be written in one go."""
+        span = (batch[0][0], batch[-1][0])
+        if span != self._span:
+            self._frames = self.encode(event for _, event in batch)
+            self._span = span
+        return self._frames
+
+    def encode(self, events: Iterable[Event]) -> bytes:
+        payloads = [payload_of(self._run, event) for event in events]
+        return b"".join(
+            [frame(self._encode(payload)) for payload in payloads if payload is not None]
+        )
+
+
+def payload_of(run: Run, event: Event) -> Payload | None:
+    """None for what this API does not tell."""
+    match event:
+        case TextChunk():
+            return _payload(run, "text_chunk", _text_chunk(event))
+        case NodeStarted():
+            return _payload(run, "node_started", _node_started(event.execution))
+        case NodeFinished():
+            return _payload(run, "node_finished", _node_finished(event))
+        case RunStarted():
+            return _payload(run, "workflow_started", _run_started(run, event))
+        case RunFinished():
+            return _payload(run, "workflow_finished", _run_finished(run, event))
+        case NodeRetried():
+            return _payload(run, "node_retry", _node_retried(event))
+        case VariableUpdated():
+            return None
+        case _:
+            assert_never(event)
+
+
+def error_payload(error: ApiError, run: Run | None) -> Payload:
+    """What ends a stream when no run could be started, or the server failed it (`§11.14`)."""
+    return {
+        "event": "error",
+        "workflow_run_id": run.id if run is not None else None,
+        "task_id": run.task_id if run is not None else None,
+        "code": error.code,
+        "status": error.status,
+        "message": error.message,
+    }
+
+
+def blocking_answer(run: Run, event: RunFinished) -> Payload:
+    """The whole answer of a run in blocking mode (`§7.2`)."""
+    return {
+        "task_id": run.task_id,
+        "workflow_run_id": run.id,
+        "data": {
+            "id": run.id,
+            "workflow_id": run.workflow_id,
+            "status": event.status,
+            "outputs": event.outputs,
+            "error": event.error,
+            "elapsed_time": event.elapsed,
+            "total_tokens": event.total_tokens,
+            "total_steps": event.total_steps,
+            "created_at": int(run.created_at),
+            "finished_at": int(event.at),
+        },
+    }
+
+
+def stored_end(record: RunRecord) -> Payload:
+    """The last event of a run that is over, from its record (`§21`)."""
+    return {
+        "event": "workflow_finished",
+        "workflow_run_id": record.id,
+        "task_id": record.task_id,
+        "data": {
+            "id": record.id,
+            "workflow_id": record.workflow_id,
+            "sequence_number": record.sequence_number,
+            "status": record.status,
+            "outputs": record.outputs,
+            "error": record.error,
+            "elapsed_time": record.elapsed,
+            "total_tokens": record.total_tokens,
+            "total_steps": record.total_steps,
+            "created_by": {"id": record.end_user_id, "user": record.session_id},
+            "created_at": int(record.created_at),
+            "finished_at": epoch(record.finished_at),
+            "exceptions_count": record.exceptions_count,
+            "files": files_in(record.outputs),
+        },
+    }
+
+
+def _payload(run: Run, name: str, data: Payload) -> Payload:
+    return {"event": name, "workflow_run_id": run.id, "task_id": run.task_id, "data": data}
+
+
+def _run_started(run: Run, event: RunStarted) -> Payload:
+    return {
+        "id": run.id,
+        "workflow_id": run.workflow_id,
+        "sequence_number": run.sequence_number,
+        "inputs": event.inputs,
+        "created_at": int(run.created_at),
+        "reason": "initial",
+    }
+
+
+def _run_finished(run: Run, event: RunFinished) -> Payload:
+    return {
+        "id": run.id,
+        "workflow_id": run.workflow_id,
+        "sequence_number": run.sequence_number,
+        "status": event.status,
+        "outputs": event.outputs,
+        "error": event.error,
+        "elapsed_time": event.elapsed,
+        "total_tokens": event.total_tokens,
+        "total_steps": event.total_steps,
+        "created_by": {"id": run.end_user_id, "user": run.user},
+        "created_at": int(run.created_at),
+        "finished_at": int(event.at),
+        "exceptions_count": event.exceptions_count,
+        "files": files_in(event.outputs),
+    }
+
+
+def _node_started(execution: Execution) -> Payload:
+    position = execution.position or _NOWHERE
+    return {
+        "id": execution.id,
+        "node_id": execution.node_id,
+        "node_type": execution.node_type,
+        "title": execution.title,
+        "index": execution.index,
+        "predecessor_node_id": execution.predecessor,
+        "inputs": {},
+        "inputs_truncated": False,
+        "created_at": int(execution.started_at),
+        "extras": {},
+        "iteration_id": position.iteration_id,
+        "loop_id": position.loop_id,
+        "agent_strategy": None,
+    }
+
+
+def _node_finished(event: NodeFinished) -> Payload:
+    return _attempt(event, event.status, event.metadata)
+
+
+def _node_retried(event: NodeRetried) -> Payload:
+    return {**_attempt(event, "retry", None), "retry_index": event.retry_index}
+
+
+def _attempt(
+    event: NodeFinished | NodeRetried, status: str, metadata: Mapping[str, Value] | None
+) -> Payload:
+    """The end of one attempt: `node_finished`, or `node_retry` when another one follows."""
+    execution = event.execution
+    position = execution.position or _NOWHERE
+    return {
+        "id": execution.id,
+        "node_id": execution.node_id,
+        "node_type": execution.node_type,
+        "title": execution.title,
+        "index": execution.index,
+        "predecessor_node_id": execution.predecessor,
+        "inputs": event.inputs,
+        "inputs_truncated": False,
+        "process_data": event.process_data,
+        "process_data_truncated": False,
+        "outputs": event.outputs,
+        "outputs_truncated": False,
+        "status": status,
+        "error": event.error,
+        "elapsed_time": max(0.0, event.at - execution.started_at),
+        "execution_metadata": metadata,
+        "created_at": int(execution.started_at),
+        "finished_at": int(event.at),
+        "files": files_in(event.outputs),
+        "iteration_id": position.iteration_id,
+        "loop_id": position.loop_id,
+    }
+
+
+def _text_chunk(event: TextChunk) -> Payload:
+    return {"text": event.text, "from_variable_selector": event.selector}
+
+
+def epoch(moment: float | None) -> int | None:
+    """Times are whole seconds here; None for what has not come yet."""
+    return None if moment is None else int(moment)
+
+
+def files_in(outputs: Mapping[str, Value]) -> list[File]:
+    """The files among `outputs`, and directly inside their lists."""
+    files: list[File] = []
+    for value in outputs.values():
+        if isinstance(value, File):
+            files.append(value)
+        elif isinstance(value, list):
+            files += [item for item in value if isinstance(item, File)]
+    return files

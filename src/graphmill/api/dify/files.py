@@ -1,0 +1,107 @@
+"""Downloads: signed links outside `/v1`, and files of messages (`service-api §17.3, §17.4`)."""
+
+from collections.abc import Awaitable, Callable
+from typing import Final
+from urllib.parse import parse_qsl, quote
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from graphmill.api.dify.calls import Call
+from graphmill.api.dify.errors import ApiError, not_found
+from graphmill.api.dify.requests import is_uuid
+from graphmill.errors import FileNotFound, InvalidParameter, SignatureInvalid
+from graphmill.service.uploads import Download, Uploads
+
+SIGNED_PATHS: Final = {
+    "file-preview": "/files/{file_id}/file-preview",
+    "image-preview": "/files/{file_id}/image-preview",
+    "tools": "/files/tools/{file_id}",
+}
+"""Kind of link → path."""
+
+_TRUTH_WORDS: Final = {"true": True, "1": True, "false": False, "0": False}
+_INLINE_TYPES: Final = frozenset(
+    {
+        "application/json",
+        "application/pdf",
+        "image/gif",
+        "image/jpeg",
+        "image/png",
+        "image/webp",
+        "text/csv",
+        "text/markdown",
+        "text/plain",
+    }
+)
+"""Besides sound and film, what a browser may show where the link leads: nothing that can hold
+scripts."""
+
+
+class FileAnswer:
+    """A file, piece by piece. Types that are not known to be harmless are for saving only."""
+
+    __slots__ = ("_download", "_is_attachment")
+
+    def __init__(self, download: Download, *, as_attachment: bool) -> None:
+        self._download = download
+        mime_type = download.upload.mime_type
+        self._is_attachment = as_attachment or not (
+            mime_type in _INLINE_TYPES or mime_type.startswith(("audio/", "video/"))
+        )
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": self._headers()})
+        if scope["method"] != "HEAD":
+            async for piece in self._download.content:
+                await send({"type": "http.response.body", "body": piece, "more_body": True})
+        await send({"type": "http.response.body", "body": b""})
+
+    def _headers(self) -> list[tuple[bytes, bytes]]:
+        upload = self._download.upload
+        headers = [
+            (b"content-length", b"%d" % upload.size),
+            (b"x-content-type-options", b"nosniff"),
+        ]
+        if self._is_attachment:
+            name = quote(upload.name, safe="")
+            return [
+                *headers,
+                (b"content-type", b"application/octet-stream"),
+                (b"content-disposition", f"attachment; filename*=UTF-8''{name}".encode()),
+            ]
+        charset = "; charset=utf-8" if upload.mime_type.startswith("text/") else ""
+        return [*headers, (b"content-type", f"{upload.mime_type}{charset}".encode())]
+
+
+def signed(uploads: Uploads, kind: str) -> Callable[[Scope, Receive], Awaitable[ASGIApp]]:
+    """Answers links of one kind of `SIGNED_PATHS`."""
+
+    async def answer(scope: Scope, receive: Receive) -> ASGIApp:
+        query = dict(parse_qsl(scope["query_string"].decode("latin-1")))
+        if not query.keys() >= {"timestamp", "nonce", "sign"}:
+            raise ApiError(400, "bad_request", "The link needs timestamp, nonce and sign.")
+        file_id, _, _ = scope["path_params"]["file_id"].partition(".")
+        try:
+            download = await uploads.open_signed(
+                kind,
+                file_id,
+                timestamp=query["timestamp"],
+                nonce=query["nonce"],
+                signature=query["sign"],
+            )
+        except (SignatureInvalid, FileNotFound):
+            if kind == "tools":
+                raise ApiError(403, "forbidden", "Invalid request.") from None
+            raise ApiError(404, "not_found", "File not found or signature is invalid") from None
+        return FileAnswer(download, as_attachment=query.get("as_attachment") == "true")
+
+    return answer
+
+
+async def preview(call: Call) -> ASGIApp:
+    """Files of messages only (`§17.3`): an upload that no message mentions is not found."""
+    if not is_uuid(call.path["file_id"]):
+        raise not_found()
+    if call.query().get("as_attachment", "false").lower() not in _TRUTH_WORDS:
+        raise InvalidParameter("as_attachment must be true or false", "as_attachment")
+    raise FileNotFound(call.path["file_id"])

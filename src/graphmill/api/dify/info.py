@@ -1,0 +1,170 @@
+"""Endpoints about the app itself and its users (`service-api §18, §20`)."""
+
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from starlette.types import ASGIApp
+
+from graphmill.api.dify.answers import JsonAnswer
+from graphmill.api.dify.calls import Call
+from graphmill.api.dify.errors import app_unavailable, not_found
+from graphmill.api.dify.requests import DEFAULT_USER, is_uuid
+from graphmill.api.dify.wire import WORKSPACE_ID
+from graphmill.dsl.model import Workflow
+from graphmill.errors import EndUserNotFound
+from graphmill.jsontext import encode
+from graphmill.service.apps import App
+
+_DISABLED: Final = {"enabled": False}
+_FEATURES: Final[Mapping[str, Any]] = {
+    "opening_statement": None,
+    "suggested_questions": [],
+    "suggested_questions_after_answer": _DISABLED,
+    "speech_to_text": _DISABLED,
+    "text_to_speech": {"enabled": False, "voice": "", "language": ""},
+    "retriever_resource": _DISABLED,
+    "annotation_reply": _DISABLED,
+    "more_like_this": _DISABLED,
+    "sensitive_word_avoidance": _DISABLED,
+}
+"""Features that are passed on as the DSL has them, and what a DSL without them means (`§18.2`)."""
+
+_IMAGE_UPLOAD: Final = {
+    "enabled": False,
+    "number_limits": 3,
+    "detail": "high",
+    "transfer_methods": ["remote_url", "local_file"],
+}
+"""The part of `file_upload` that older clients read."""
+_TEXT_CONTROLS: Final = frozenset({"text-input", "paragraph", "select"})
+WORKFLOW_FILES: Final = 10
+"""How many files Dify lets a form have; told to clients, who keep to it."""
+
+_TOOL_ICON: Final = {"background": "#252525", "content": "😁"}
+_BUILTIN_TOOL_ICON: Final = (
+    "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 16 16'%3E"
+    "%3Ctext y='13' font-size='13'%3E%F0%9F%94%A7%3C/text%3E%3C/svg%3E"
+)
+"""Clients expect the address of a picture."""
+
+
+async def info(call: Call) -> ASGIApp:
+    about = call.app.info
+    content = {
+        "name": about.name,
+        "description": about.description,
+        "tags": [],
+        "mode": about.mode,
+        "author_name": None,
+    }
+    return JsonAnswer(encode(content))
+
+
+async def parameters(call: Call) -> ASGIApp:
+    app = call.app
+    if not app.published or app.workflow is None:
+        raise app_unavailable()
+    limits = call.api.settings.limits.uploads_mb
+    content = {
+        **{name: _feature(app, name) for name in _FEATURES},
+        "user_input_form": list(_form(app.workflow)),
+        "file_upload": _file_upload(app.features.get("file_upload") or {}),
+        "system_parameters": {
+            "image_file_size_limit": limits.image,
+            "video_file_size_limit": limits.video,
+            "audio_file_size_limit": limits.audio,
+            "file_size_limit": limits.document,
+            "workflow_file_upload_limit": WORKFLOW_FILES,
+        },
+    }
+    return JsonAnswer(encode(content))
+
+
+async def meta(call: Call) -> ASGIApp:
+    app = call.app
+    nodes = app.workflow.nodes if app.published and app.workflow is not None else ()
+    icons = {
+        str(node.data.get("tool_name")): (
+            _BUILTIN_TOOL_ICON if node.data.get("provider_type") == "builtin" else _TOOL_ICON
+        )
+        for node in nodes
+        if node.type == "tool"
+    }
+    return JsonAnswer(encode({"tool_icons": icons}))
+
+
+async def site(call: Call) -> ASGIApp:
+    about = call.app.info
+    content = {
+        "title": about.name,
+        "chat_color_theme": None,
+        "chat_color_theme_inverted": False,
+        "icon_type": about.icon_type or "emoji",
+        "icon": about.icon,
+        "icon_background": about.icon_background,
+        "icon_url": None,
+        "description": about.description,
+        "copyright": None,
+        "privacy_policy": None,
+        "input_placeholder": None,
+        "custom_disclaimer": "",
+        "default_language": "en-US",
+        "show_workflow_steps": True,
+        "use_icon_as_answer_icon": about.use_icon_as_answer_icon,
+    }
+    return JsonAnswer(encode(content))
+
+
+async def end_user(call: Call) -> ASGIApp:
+    user_id = call.path["end_user_id"]
+    if not is_uuid(user_id):
+        raise not_found()
+    user = await call.api.end_users.get(call.app.id, user_id)
+    if user is None:
+        raise EndUserNotFound(user_id)
+    created_at = datetime.fromtimestamp(user.created_at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    content = {
+        "id": user.id,
+        "tenant_id": WORKSPACE_ID,
+        "app_id": user.app_id,
+        "type": "service-api",
+        "external_user_id": user.session_id,
+        "name": None,
+        "is_anonymous": user.session_id == DEFAULT_USER,
+        "session_id": user.session_id,
+        "created_at": created_at,
+        "updated_at": created_at,
+    }
+    return JsonAnswer(encode(content))
+
+
+def _feature(app: App, name: str) -> object:
+    stored = app.features.get(name)
+    return _FEATURES[name] if stored is None else stored
+
+
+def _form(workflow: Workflow) -> Iterator[dict[str, dict[str, Any]]]:
+    """The variables of the start node as the DSL has them, with what older clients expect to be
+    there (`§25`, choice 27)."""
+    start = next((node for node in workflow.nodes if node.type == "start"), None)
+    for variable in start.data.get("variables") or () if start is not None else ():
+        control = variable.get("type", "text-input")
+        default = {"default": ""} if control in _TEXT_CONTROLS else {}
+        yield {control: {**default, "required": False, **variable}}
+
+
+def _file_upload(stored: Mapping[str, Any]) -> dict[str, Any]:
+    """As stored; the oldest files know images only, and the oldest clients ask for them only
+    (`§25`, choice 28)."""
+    image = {**_IMAGE_UPLOAD, **(stored.get("image") or {})}
+    upload = {**stored, "image": image}
+    if image["enabled"] and "allowed_file_types" not in stored:
+        upload |= {
+            "enabled": True,
+            "number_limits": image["number_limits"],
+            "allowed_file_types": ["image"],
+            "allowed_file_extensions": [],
+            "allowed_file_upload_methods": image["transfer_methods"],
+        }
+    return upload

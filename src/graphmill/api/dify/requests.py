@@ -1,0 +1,188 @@
+"""Reading requests: bodies within limits of size and patience, `user`, queries, ids (`service-api
+§1, §3, §4, §5`)."""
+
+import asyncio
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, Final, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from graphmill.api.dify.calls import Call
+from graphmill.api.dify.errors import ApiError
+from graphmill.errors import InvalidParameter
+from graphmill.jsontext import decode
+from graphmill.storage.end_users import EndUser
+
+MAX_JSON_BYTES: Final = 16 * 1024 * 1024
+MAX_JSON_DEPTH: Final = 100
+"""Deeper values could be read, and not be written again."""
+MAX_USER_LENGTH: Final = 255
+DEFAULT_USER: Final = "DEFAULT-USER"
+"""Who asks where naming a user is optional and nobody is named."""
+
+GRACE_SECONDS: Final = 30.0
+MIN_BYTES_PER_SECOND: Final = 1024
+"""A body may always take the grace, and a second more for each so many bytes that have come."""
+
+_UUID: Final = re.compile(
+    r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE
+)
+_TRACE_ID: Final = re.compile(r"[A-Za-z0-9_-]{1,128}")
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+class Body:
+    """The body of a request as it arrives: not more than `limit` bytes of it, and not slower than
+    is bearable."""
+
+    __slots__ = ("_began", "_excess", "_limit", "_receive", "_received", "is_complete")
+
+    def __init__(self, call: Call, *, limit: int, excess: Callable[[], Exception]) -> None:
+        """Raises `excess` when the announced length is above `limit`."""
+        self._receive = call.receive
+        self._limit = limit
+        self._excess = excess
+        self._received = 0
+        self._began = asyncio.get_running_loop().time()
+        self.is_complete = False
+        announced = call.headers.get(b"content-length", b"")
+        if announced.isdigit() and int(announced) > limit:
+            raise excess()
+
+    async def chunk(self) -> bytes:
+        """The next piece; not to be called once `is_complete`. Raises `excess` or ApiError."""
+        patience = GRACE_SECONDS + self._received / MIN_BYTES_PER_SECOND
+        try:
+            async with asyncio.timeout_at(self._began + patience):
+                message = await self._receive()
+        except TimeoutError:
+            raise ApiError(
+                408,
+                "request_timeout",
+                "The body came too slowly.",
+                headers=((b"connection", b"close"),),
+            ) from None
+        if message["type"] == "http.disconnect":
+            raise ApiError(400, "bad_request", "The connection was closed within the body.")
+        piece: bytes = message.get("body", b"")
+        self._received += len(piece)
+        if self._received > self._limit:
+            raise self._excess()
+        self.is_complete = not message.get("more_body", False)
+        return piece
+
+    async def read(self) -> bytes:
+        """All of it."""
+        piece = await self.chunk()
+        if self.is_complete:
+            return piece
+        pieces = [piece]
+        while not self.is_complete:
+            pieces.append(await self.chunk())
+        return b"".join(pieces)
+
+
+async def read_object(call: Call) -> dict[str, Any]:
+    """The JSON object in the body. Raises ApiError for what is no JSON, InvalidParameter for JSON
+    that is no object."""
+    media_type = call.header(b"content-type").partition(";")[0].strip().lower()
+    if media_type != "application/json" and not (
+        media_type.startswith("application/") and media_type.endswith("+json")
+    ):
+        raise ApiError(
+            415,
+            "unsupported_media_type",
+            "Did not attempt to load JSON data because the request Content-Type was not "
+            "'application/json'.",
+        )
+    text = await Body(call, limit=MAX_JSON_BYTES, excess=_json_too_large).read()
+    try:
+        content = decode(text)
+    except ValueError as error:
+        raise _bad_json(str(error)) from None
+    if not isinstance(content, dict):
+        raise InvalidParameter("The JSON payload must be an object.")
+    if text.count(b"{") + text.count(b"[") > MAX_JSON_DEPTH and _is_deeper(content, MAX_JSON_DEPTH):
+        raise _bad_json(f"nested more than {MAX_JSON_DEPTH} deep")
+    return content
+
+
+async def required_user(call: Call, value: object) -> EndUser:
+    """The end user that `value`, the caller's `user`, names; made if it is new (`§4`)."""
+    if not value:
+        raise InvalidParameter("Arg user must be provided.", "user")
+    return await named_user(call, value)
+
+
+async def named_user(call: Call, value: object) -> EndUser:
+    """As `required_user`, but nobody named is everybody's user."""
+    user = str(value) if value else DEFAULT_USER
+    if len(user) > MAX_USER_LENGTH:
+        raise InvalidParameter(f"user must have at most {MAX_USER_LENGTH} characters.", "user")
+    return await call.api.end_users.ensure(call.app.id, user)
+
+
+def parse(model: type[Model], content: Mapping[str, object]) -> Model:
+    """`content` as `model`. Raises InvalidParameter that names the first member that is wrong."""
+    try:
+        return model.model_validate(content)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        name, value = str(first["loc"][0]), first["input"]
+        if first["type"] == "missing":
+            message = "Missing required parameter in the JSON body"
+        elif value is None:
+            message = "Must not be null!"
+        elif first["type"] == "literal_error":
+            message = f"{value!s:.100} is not a valid choice"
+        else:
+            message = f"{name}: {first['msg']}"
+        raise InvalidParameter(message, name) from None
+
+
+def is_uuid(text: str) -> bool:
+    return _UUID.fullmatch(text) is not None
+
+
+def trace_id(call: Call, body: Mapping[str, object]) -> str | None:
+    """What the caller correlates this run with (`§1.4`); anything that cannot be an id is
+    ignored."""
+    candidates = (
+        call.header(b"x-trace-id"),
+        call.query().get("trace_id") if call.query_string else None,
+        body.get("trace_id"),
+        call.header(b"traceparent")[3:35],
+    )
+    for candidate in candidates:
+        if isinstance(candidate, str) and _TRACE_ID.fullmatch(candidate):
+            return candidate
+    return None
+
+
+def _json_too_large() -> ApiError:
+    return ApiError(
+        413, "request_entity_too_large", f"The body is larger than {MAX_JSON_BYTES} bytes."
+    )
+
+
+def _bad_json(problem: str) -> ApiError:
+    return ApiError(
+        400, "bad_request", f"Invalid JSON payload received or JSON payload is empty: {problem}"
+    )
+
+
+def _is_deeper(content: object, limit: int) -> bool:
+    """Is `content` nested more than `limit` deep? Level by level, without recursion."""
+    level = [content]
+    for _ in range(limit):
+        level = [
+            child
+            for value in level
+            if isinstance(value, dict | list)
+            for child in (value.values() if isinstance(value, dict) else value)
+        ]
+        if not level:
+            return False
+    return any(isinstance(value, dict | list) for value in level)

@@ -1,0 +1,103 @@
+"""Every endpoint of this API, in one table (`service-api §6`)."""
+
+import os
+from collections.abc import Awaitable, Callable
+from typing import Final, TypeAlias
+
+from starlette.requests import Request
+from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from graphmill import __version__
+from graphmill.api.dify import files, info, logs, runs, uploads
+from graphmill.api.dify.answers import JsonAnswer
+from graphmill.api.dify.auth import authenticate
+from graphmill.api.dify.calls import Api, Call
+from graphmill.api.dify.errors import error_answer
+from graphmill.api.dify.other_modes import chat, completion
+from graphmill.jsontext import encode
+from graphmill.service.services import Services
+
+Handler: TypeAlias = Callable[[Call], Awaitable[ASGIApp]]
+Answerer: TypeAlias = Callable[[Scope, Receive], Awaitable[ASGIApp]]
+
+ENDPOINTS: Final[tuple[tuple[str, str, Handler], ...]] = (
+    ("POST", "/workflows/run", runs.run),
+    ("POST", "/workflows/{workflow_id}/run", runs.run_version),
+    ("GET", "/workflows/run/{run_id}", runs.detail),
+    ("POST", "/workflows/tasks/{task_id}/stop", runs.stop),
+    # dify-api-client spells it so.
+    ("POST", "/workflows/{task_id}/stop", runs.stop),
+    ("GET", "/workflow/{run_id}/events", runs.rejoin),
+    ("GET", "/workflows/logs", logs.page),
+    ("POST", "/files/upload", uploads.upload),
+    ("GET", "/files/{file_id}/preview", files.preview),
+    ("GET", "/info", info.info),
+    ("GET", "/parameters", info.parameters),
+    ("GET", "/meta", info.meta),
+    ("GET", "/site", info.site),
+    ("GET", "/end-users/{end_user_id}", info.end_user),
+    ("POST", "/chat-messages", chat),
+    ("POST", "/chat-messages/{task_id}/stop", chat),
+    ("POST", "/completion-messages", completion),
+    ("POST", "/completion-messages/{task_id}/stop", completion),
+)
+"""Method, path below `/v1`, handler; all of them need a key. The busiest come first: the router
+tries them in order."""
+
+
+class Endpoint:
+    """Sends what `answer` gives, or the error it raises, as an ASGI application."""
+
+    __slots__ = ("_answer",)
+
+    def __init__(self, answer: Answerer) -> None:
+        self._answer = answer
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        answer: ASGIApp
+        try:
+            answer = await self._answer(scope, receive)
+        # The one place where a request may end in an error that nobody foresaw.
+        except Exception as error:
+            answer = error_answer(error)
+        await answer(scope, receive, send)
+
+
+def with_key(api: Api, handler: Handler) -> Answerer:
+    """`handler`, for requests that carry the key of an app."""
+
+    async def answer(scope: Scope, receive: Receive) -> ASGIApp:
+        headers = dict(scope["headers"])
+        app = authenticate(api.catalog, headers.get(b"authorization"))
+        path, query = scope["path_params"], scope["query_string"]
+        return await handler(Call(api, app, headers, path, query, receive))
+
+    return answer
+
+
+async def index(_: Request) -> ASGIApp:
+    content = {"welcome": "Dify OpenAPI", "api_version": "v1", "server_version": __version__}
+    return JsonAnswer(encode(content))
+
+
+async def health(_: Request) -> ASGIApp:
+    return JsonAnswer(encode({"pid": os.getpid(), "status": "ok", "version": __version__}))
+
+
+def routes(services: Services) -> list[Route]:
+    """Everything that this API answers, inside `/v1` and beside it."""
+    api = Api.over(services)
+    return [
+        *(
+            Route(f"/v1{path}", Endpoint(with_key(api, handler)), methods=[method])
+            for method, path, handler in ENDPOINTS
+        ),
+        *(
+            Route(path, Endpoint(files.signed(services.uploads, kind)), methods=["GET"])
+            for kind, path in files.SIGNED_PATHS.items()
+        ),
+        Route("/v1", index),
+        Route("/v1/", index),
+        Route("/health", health),
+    ]

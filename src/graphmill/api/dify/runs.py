@@ -1,0 +1,144 @@
+"""Endpoints about runs: start, stop, look up, rejoin (`service-api §7, §13, §14, §15, §21`)."""
+
+from collections.abc import AsyncGenerator
+from typing import Any, Literal
+
+from pydantic import BaseModel
+from starlette.types import ASGIApp
+
+from graphmill.api.dify.answers import JsonAnswer
+from graphmill.api.dify.calls import Call
+from graphmill.api.dify.errors import api_error, not_workflow_app
+from graphmill.api.dify.events import blocking_answer, epoch, error_payload, stored_end
+from graphmill.api.dify.requests import is_uuid, parse, read_object, required_user, trace_id
+from graphmill.api.sse import EventStream, frame
+from graphmill.dsl.model import AppMode
+from graphmill.errors import RunNotFound, WorkflowInvalid
+from graphmill.service.apps import App, Version
+from graphmill.storage.runs import RunRecord
+
+SUCCESS = JsonAnswer(b'{"result":"success"}')
+
+
+class RunOrder(BaseModel):
+    """The body of the two run endpoints (`§7.1`); members it does not name are ignored."""
+
+    inputs: dict[str, Any]
+    response_mode: Literal["streaming", "blocking"] | None = None
+    files: list[dict[str, Any]] | None = None
+
+
+async def run(call: Call) -> ASGIApp:
+    """Run the current version."""
+    return await _run(call, None)
+
+
+async def run_version(call: Call) -> ASGIApp:
+    """Run the version named in the path."""
+    return await _run(call, call.path["workflow_id"])
+
+
+async def _run(call: Call, workflow_id: str | None) -> ASGIApp:
+    body = await read_object(call)
+    user = await required_user(call, body.get("user"))
+    _require_workflow(call.app)
+    order = parse(RunOrder, body)
+    is_streaming = order.response_mode == "streaming"
+    try:
+        version = await _version(call, workflow_id)
+    except WorkflowInvalid as error:
+        if is_streaming:
+            return EventStream(_refusal(call, error))
+        raise
+    live = await call.api.runs.start(
+        call.app,
+        version,
+        inputs=order.inputs,
+        files=order.files or (),
+        user=user,
+        trace_id=trace_id(call, body),
+    )
+    if is_streaming:
+        run_id = (b"x-workflow-run-id", live.run.id.encode())
+        return EventStream(call.api.streams.whole(live), headers=(run_id,))
+    finished = await live.feed.finished()
+    return JsonAnswer(call.api.wire.encode(blocking_answer(live.run, finished)))
+
+
+async def _version(call: Call, workflow_id: str | None) -> Version:
+    if workflow_id is None:
+        return call.app.published_version()
+    return await call.api.catalog.version(call.app, workflow_id)
+
+
+async def _refusal(call: Call, error: WorkflowInvalid) -> AsyncGenerator[bytes, None]:
+    """A file that cannot run is told within the stream, as Dify does (case
+    if-invalid-definition)."""
+    yield frame(call.api.wire.encode(error_payload(api_error(error), None)))
+
+
+async def stop(call: Call) -> ASGIApp:
+    """Always a success: who asks to stop what is not there has what they want."""
+    body = await read_object(call)
+    await required_user(call, body.get("user"))
+    _require_workflow(call.app)
+    await call.api.runs.stop(call.app, call.path["task_id"])
+    return SUCCESS
+
+
+async def detail(call: Call) -> ASGIApp:
+    _require_runs(call.app)
+    run_id = call.path["run_id"]
+    if not is_uuid(run_id):
+        raise RunNotFound(run_id)
+    run = await call.api.runs.get(call.app, run_id)
+    encode = call.api.wire.encode
+    content = {
+        "id": run.id,
+        "workflow_id": run.workflow_id,
+        "status": run.status,
+        # A text that holds JSON, as Dify has it.
+        "inputs": encode(run.inputs).decode(),
+        "outputs": run.outputs,
+        "error": run.error,
+        "total_steps": run.total_steps,
+        "total_tokens": run.total_tokens,
+        "created_at": int(run.created_at),
+        "finished_at": epoch(run.finished_at),
+        "elapsed_time": run.elapsed,
+    }
+    return JsonAnswer(encode(content))
+
+
+async def rejoin(call: Call) -> ASGIApp:
+    """The events of a run for a caller who lost its stream, or never had one."""
+    _require_runs(call.app)
+    query = call.query()
+    user = await required_user(call, query.get("user"))
+    run_id = call.path["run_id"]
+    live = call.api.runs.find_live(call.app, run_id)
+    if live is not None:
+        if live.run.end_user_id != user.id:
+            raise RunNotFound(run_id)
+        snapshot = query.get("include_state_snapshot", "").lower() == "true"
+        return EventStream(call.api.streams.rest(live, snapshot=snapshot))
+    record = await call.api.runs.get(call.app, run_id)
+    if record.end_user_id != user.id:
+        raise RunNotFound(run_id)
+    return EventStream(_end(call, record))
+
+
+async def _end(call: Call, record: RunRecord) -> AsyncGenerator[bytes, None]:
+    """What a run that is over has left to tell."""
+    yield frame(call.api.wire.encode(stored_end(record)))
+
+
+def _require_workflow(app: App) -> None:
+    if app.info.mode is not AppMode.WORKFLOW:
+        raise not_workflow_app()
+
+
+def _require_runs(app: App) -> None:
+    """Chatflows have runs too."""
+    if app.info.mode not in (AppMode.WORKFLOW, AppMode.ADVANCED_CHAT):
+        raise not_workflow_app()

@@ -1,0 +1,43 @@
+"""Values as this API shows them: JSON, in which a file carries its link (`service-api §9.5`)."""
+
+from collections.abc import Callable
+from typing import Final
+
+from graphmill.jsontext import encode
+from graphmill.variables.files import IDENTITY, File
+
+WORKSPACE_ID: Final = "6f7d2c1e-5a0b-5c0e-9d43-2f8f1f6a7b10"
+"""Dify's `tenant_id`; there is one workspace here."""
+
+
+class Wire:
+    """Encodes answers and events. Links are signed as they are written, so each reading gives fresh
+    ones."""
+
+    __slots__ = ("_url_of",)
+
+    def __init__(self, url_of: Callable[[File], str | None]) -> None:
+        self._url_of = url_of
+
+    def encode(self, content: object) -> bytes:
+        return encode(content, default=self._show)
+
+    def _show(self, value: object) -> object:
+        if not isinstance(value, File):
+            raise TypeError(f"{type(value).__name__} is no JSON value")
+        url = self._url_of(value)
+        return {
+            "dify_model_identity": IDENTITY,
+            "id": value.id,
+            "tenant_id": WORKSPACE_ID,
+            "type": value.type,
+            "transfer_method": value.transfer_method,
+            "remote_url": value.remote_url or url,
+            "related_id": value.related_id,
+            "reference": value.related_id,
+            "filename": value.filename,
+            "extension": value.extension,
+            "mime_type": value.mime_type,
+            "size": value.size,
+            "url": url,
+        }

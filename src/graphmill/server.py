@@ -1,0 +1,72 @@
+"""The HTTP application, and how uvicorn serves it.
+
+What it offers is built in `wiring`; whoever starts the server opens and closes that.
+"""
+
+import asyncio
+from importlib.util import find_spec
+from typing import Final
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+
+from graphmill import __version__
+from graphmill.api.dify.errors import routing_answer
+from graphmill.api.dify.routes import routes
+from graphmill.api.middleware import ResponseHeaders
+from graphmill.config import ServerSettings
+from graphmill.service.services import Services
+
+ENVIRONMENT: Final = "PRODUCTION"
+"""The `X-Env` of a Dify that serves customers."""
+KEEP_ALIVE_SECONDS: Final = 75
+"""Longer than clients and balancers keep idle connections: then none is closed under a request."""
+SHUTDOWN_SECONDS: Final = 10
+"""How long open answers may go on when the server is told to end."""
+
+
+def create_app(services: Services) -> Starlette:
+    headers = Middleware(
+        ResponseHeaders,
+        version=__version__,
+        environment=ENVIRONMENT,
+        cors_origins=services.settings.server.cors_origins,
+    )
+    app = Starlette(
+        routes=routes(services),
+        middleware=[headers],
+        exception_handlers={HTTPException: routing_answer},
+    )
+    # `/v1/info/` is no alias of `/v1/info` (service-api §1).
+    app.router.redirect_slashes = False
+    return app
+
+
+def server_config(app: Starlette, settings: ServerSettings) -> uvicorn.Config:
+    """Without what is not used: access log, forwarded addresses, WebSockets, lifespan."""
+    return uvicorn.Config(
+        app,
+        host=settings.host,
+        port=settings.port,
+        http=_http_protocol(),
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=SHUTDOWN_SECONDS,
+    )
+
+
+def _http_protocol() -> type[asyncio.Protocol] | str:
+    if find_spec("httptools") is None:
+        # h11, slower, limits heads by itself.
+        return "h11"
+    # Not installed on Windows.
+    from graphmill.api.heads import LimitedHeads  # noqa: PLC0415
+
+    return LimitedHeads
