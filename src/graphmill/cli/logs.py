@@ -1,17 +1,21 @@
 """Where log records go: to stderr, as lines for people on a terminal, as JSON otherwise.
 
-All modules log through the standard library, as the libraries do; how it looks is decided here alone.
+All modules log through the standard library, as the libraries do; how it looks is decided here.
 """
 
 import logging
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
+
+if TYPE_CHECKING:
+    from structlog.typing import Processor
 
 
 def configure_logs(stream: TextIO = sys.stderr, *, level: int = logging.INFO) -> None:
-    """Send every record of the process to `stream`, those of uvicorn and other libraries included."""
+    """Send every record of the process to `stream`, those of uvicorn and other libraries
+    included."""
     handler = logging.StreamHandler(stream)
     handler.setFormatter(_formatter(for_people=stream.isatty()))
     logging.basicConfig(handlers=[handler], level=level, force=True)
@@ -24,13 +28,13 @@ def _formatter(*, for_people: bool) -> logging.Formatter:
         # The only place where rich cannot be seen.
         import structlog  # noqa: PLC0415
     stdlib, processors = structlog.stdlib, structlog.processors
-    shared = [
+    shared: list[Processor] = [
         stdlib.add_log_level,
         stdlib.add_logger_name,
         stdlib.ExtraAdder(),
         processors.TimeStamper(fmt="%H:%M:%S" if for_people else "iso", utc=not for_people),
     ]
-    rendering = (
+    rendering: list[Processor] = (
         [structlog.dev.ConsoleRenderer(pad_event_to=0)]
         if for_people
         else [processors.format_exc_info, processors.JSONRenderer(ensure_ascii=False)]

@@ -57,7 +57,9 @@ def run(
     file: Annotated[Path, typer.Argument(help="A workflow file.")],
     inputs: Annotated[
         list[str] | None,
-        typer.Option("-i", "--input", metavar="NAME=VALUE", help="One input; a file by path or URL."),
+        typer.Option(
+            "-i", "--input", metavar="NAME=VALUE", help="One input; a file by path or URL."
+        ),
     ] = None,
     inputs_file: Annotated[
         Path | None, typer.Option("--inputs", help="Inputs as a JSON object in a file.")

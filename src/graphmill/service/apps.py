@@ -22,8 +22,8 @@ from graphmill.ids import app_id_of
 from graphmill.nodes.base import NodePorts
 from graphmill.nodes.start import start_variables
 from graphmill.service.keys import fingerprint, kept_keys
-from graphmill.service.reading import Reading, content_of, read_workflow
-from graphmill.storage.apps import AppStore, StoredVersion
+from graphmill.service.reading import Reading, content_of, environment_of, read_workflow
+from graphmill.storage.apps import AppStore, StoredApp, StoredVersion
 from graphmill.variables.inputs import StartVariable
 
 KEPT_VERSIONS: Final = 32
@@ -49,7 +49,8 @@ class Version:
 
 @dataclass(frozen=True, slots=True)
 class App:
-    """An app as it is now. Whoever holds one while another takes its place keeps what it started with."""
+    """An app as it is now. Whoever holds one while another takes its place keeps what it started
+    with."""
 
     id: str
     slug: str
@@ -59,7 +60,8 @@ class App:
     current: Version | None
     """What runs; None when the file never compiled since the server started."""
     workflow: Workflow | None
-    """The file as far as it can be read: that of `current`, or of a file that can be read and not run."""
+    """The file as far as it can be read: that of `current`, or of a file that can be read and not
+    run."""
     problems: tuple[Problem, ...]
     """Why the file as it lies there now cannot run."""
 
@@ -73,7 +75,9 @@ class App:
 
         Raises NotPublished, or WorkflowInvalid with all problems when the file cannot run."""
         if not self.published:
-            raise NotPublished(f"App {self.slug!r} is not published; see `published` in the configuration.")
+            raise NotPublished(
+                f"App {self.slug!r} is not published; see `published` in the configuration."
+            )
         if self.current is None:
             raise WorkflowInvalid(self.problems)
         return self.current
@@ -91,15 +95,12 @@ class Catalog:
         keys_path: Path,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        """`keys_path`: where the keys that the server makes itself are kept. Raises ConfigInvalid."""
+        """`keys_path`: where the keys that the server makes itself are kept. Raises
+        ConfigInvalid."""
         self._settings = {app_id_of(app.slug): app for app in settings}
         self._store = store
         self._ports = ports
         self._clock = clock
-        self._environments = {
-            app_id: {name: value.get_secret_value() for name, value in app.environment.items()}
-            for app_id, app in self._settings.items()
-        }
         self._keys = _keys_of(self._settings, keys_path)
         self._by_key = _index_of(self._keys)
         self._apps: dict[str, App] = {}
@@ -113,7 +114,7 @@ class Catalog:
                 self._apps[app_id] = _unread_app(app_id, settings)
                 content = self._new_content(app_id)
                 if content is not None:
-                    tasks.create_task(self._take(app_id, content, self._read(app_id, content)))
+                    tasks.create_task(self._take(app_id, content, self._read(settings, content)))
 
     @property
     def apps(self) -> tuple[App, ...]:
@@ -133,10 +134,11 @@ class Catalog:
         return None if app_id is None else self._apps[app_id]
 
     async def version(self, app: App, workflow_id: str) -> Version:
-        """A version by its id: the current one, or an earlier one, compiled again from its stored text.
+        """A version by its id: the current one, or an earlier one, compiled again from its stored
+        text.
 
-        Raises VersionIdMalformed, VersionNotFound (also for an unpublished app), or WorkflowInvalid when an earlier version
-        cannot run any more."""
+        Raises VersionIdMalformed, VersionNotFound (also for an unpublished app), or WorkflowInvalid
+        when an earlier version cannot run any more."""
         try:
             version_id = str(UUID(workflow_id))
         except ValueError:
@@ -150,11 +152,11 @@ class Catalog:
         raise VersionNotFound(f"Workflow not found with id: {workflow_id}")
 
     async def reload(self, app: App) -> None:
-        """Read the file of an app again. What is new takes effect for the runs that start from now on; when it cannot run,
-        the version before stays and the problems are logged."""
+        """Read the file of an app again. What is new takes effect for the runs that start from now
+        on; when it cannot run, the version before stays and the problems are logged."""
         content = self._new_content(app.id)
         if content is not None:
-            reading = await asyncio.to_thread(self._read, app.id, content)
+            reading = await asyncio.to_thread(self._read, self._settings[app.id], content)
             await self._take(app.id, content, reading)
 
     def _new_content(self, app_id: str) -> bytes | None:
@@ -170,21 +172,23 @@ class Catalog:
         self._contents[app_id] = content
         return content
 
-    def _read(self, app_id: str, content: str | bytes) -> Reading:
-        return read_workflow(content, self._ports, environment=self._environments[app_id])
+    def _read(self, settings: AppSettings, content: str | bytes) -> Reading:
+        return read_workflow(content, self._ports, environment=environment_of(settings))
 
     async def _take(self, app_id: str, content: bytes, reading: Reading) -> None:
         if reading.workflow is None or reading.plan is None:
             self._refuse(app_id, reading)
             return
         settings, app = self._settings[app_id], self._apps[app_id]
+        info = _info(settings, reading.workflow)
+        await self._store.save_app(StoredApp(app_id, app.slug, info.name, info.mode))
         stored = await self._store.save_version(
             app_id, content.decode("utf-8-sig"), created_at=self._clock()
         )
         version = _version(stored, reading.workflow, reading.plan)
         self._apps[app_id] = replace(
             app,
-            info=_info(settings, reading.workflow),
+            info=info,
             current=version,
             workflow=reading.workflow,
             problems=(),
@@ -212,7 +216,7 @@ class Catalog:
             stored = await self._store.get_version(app.id, version_id)
             if stored is None:
                 return None
-            reading = await asyncio.to_thread(self._read, app.id, stored.content)
+            reading = await asyncio.to_thread(self._read, self._settings[app.id], stored.content)
             if reading.workflow is None or reading.plan is None:
                 raise WorkflowInvalid(reading.problems)
             version = self._earlier[key] = _version(stored, reading.workflow, reading.plan)

@@ -33,7 +33,7 @@ class Bench:
         self._dispatcher = Dispatcher(journal, limits=limits)
 
     async def start(
-        self, slug: str, content: str, workflow: Workflow, plan: Plan, inputs: Mapping[str, Any]
+        self, slug: str, content: bytes, workflow: Workflow, plan: Plan, inputs: Mapping[str, Any]
     ) -> Feed:
         """Raises InvalidParameter when `inputs` do not fit the start variables."""
         values = await read_inputs(start_variables(workflow), inputs, self.files.find)
@@ -42,7 +42,7 @@ class Bench:
             id=new_id(),
             task_id=new_id(),
             app_id=app_id,
-            workflow_id=workflow_id_of(app_id, content),
+            workflow_id=workflow_id_of(app_id, content.decode("utf-8-sig")),
             version="",
             sequence_number=1,
             end_user_id=end_user_id_of(app_id, USER),

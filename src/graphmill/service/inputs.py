@@ -73,7 +73,8 @@ class _UploadFeature(BaseModel):
     image: _ImageUpload = _ImageUpload()
 
     def rules(self) -> tuple[FileRules | None, int | None]:
-        """What is allowed, and how many files; when the feature is off, anything is (`service-api §9.3`)."""
+        """What is allowed, and how many files; when the feature is off, anything is (`service-api
+        §9.3`)."""
         if self.image.enabled and self.allowed_file_types is None:
             rules = FileRules((FileType.IMAGE,), methods=self.image.transfer_methods)
             return rules, self.image.number_limits

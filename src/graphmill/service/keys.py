@@ -1,4 +1,5 @@
-"""API keys that this server made itself, for apps whose configuration gives none: one an app, kept in one file."""
+"""API keys that this server made itself, for apps whose configuration gives none: one an app, kept
+in one file."""
 
 import json
 import os
@@ -18,7 +19,8 @@ _LENGTH: Final = 24
 def kept_keys(path: Path, slugs: Iterable[str]) -> dict[str, str]:
     """A key for each of `slugs`: the one in `path`, or a new one, which is written there for good.
 
-    The file is JSON, slug → key, readable by its owner only. Raises ConfigInvalid when it cannot be understood."""
+    The file is JSON, slug → key, readable by its owner only. Raises ConfigInvalid when it cannot be
+    understood."""
     keys = _read(path) if path.exists() else {}
     missing = [slug for slug in slugs if slug not in keys]
     if missing:
@@ -43,8 +45,8 @@ def _read(path: Path) -> dict[str, str]:
         keys = None
     if not isinstance(keys, dict) or not all(isinstance(key, str) for key in keys.values()):
         raise ConfigInvalid(
-            f"{path} should hold the API keys that this server made, as a JSON object of texts. Mend it, or delete it "
-            "to have new keys made."
+            f"{path} should hold the API keys that this server made, as a JSON object of texts. "
+            "Mend it, or delete it to have new keys made."
         )
     return keys
 

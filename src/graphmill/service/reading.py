@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from graphmill.config import AppSettings
 from graphmill.dsl.load import load_workflow
 from graphmill.dsl.model import Place, Problem, Severity, Workflow
 from graphmill.dsl.reader import MAX_BYTES
@@ -49,3 +50,8 @@ def content_of(path: Path) -> bytes:
         raise WorkflowInvalid(
             (Problem(Severity.ERROR, "file-unreadable", message, Place(1, 1)),)
         ) from None
+
+
+def environment_of(app: AppSettings) -> dict[str, str]:
+    """What the configuration says about the environment variables of an app."""
+    return {name: value.get_secret_value() for name, value in app.environment.items()}

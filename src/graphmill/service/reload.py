@@ -11,8 +11,8 @@ logger = logging.getLogger(__name__)
 async def reload_on_change(catalog: Catalog) -> None:
     """Watch the files of all apps, until cancelled.
 
-    Folders are watched, and every file in a folder is read when anything in it changes: editors and deployments put
-    files in place by renaming, and often change no more than a symbolic link."""
+    Folders are watched, and every file in a folder is read when anything in it changes: editors and
+    deployments put files in place by renaming, and often change no more than a symbolic link."""
     # Not needed for the first answer: keeps start-up fast.
     from watchfiles import awatch  # noqa: PLC0415
 

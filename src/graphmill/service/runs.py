@@ -1,4 +1,5 @@
-"""Runs as a caller sees them: start, follow, stop, look up. A run belongs to the server, not to its caller."""
+"""Runs as a caller sees them: start, follow, stop, look up. A run belongs to the server, not to its
+caller."""
 
 import logging
 import time
@@ -6,6 +7,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 from graphmill.engine.fanout import Feed
 from graphmill.engine.run import Run
@@ -44,7 +46,8 @@ class Runs:
         runs_per_app: int = 0,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        """`runs_per_app`: how many runs of one app may go on at a time; 0 is no ceiling. Call `recover` first."""
+        """`runs_per_app`: how many runs of one app may go on at a time; 0 is no ceiling. Call
+        `recover` first."""
         self._dispatcher = dispatcher
         self._journal = journal
         self._store = store
@@ -67,15 +70,17 @@ class Runs:
         app: App,
         version: Version,
         *,
-        inputs: Mapping[str, object],
-        files: Sequence[object],
+        inputs: Mapping[str, Any],
+        files: Sequence[Mapping[str, Any]],
         user: EndUser,
         trace_id: str | None = None,
     ) -> LiveRun:
-        """Check ceiling, files and inputs (`service-api §5`, steps 7, 9, 10) and start a run of `version`.
+        """Check ceiling, files and inputs (`service-api §5`, steps 7, 9, 10) and start a run of
+        `version`.
 
-        `inputs` and `files` are as they came out of the JSON body. Raises TooManyRuns or InvalidParameter; then nothing
-        was started and no slot is held. Follow the result with `follow`, or wait for `live.feed.finished()`."""
+        `inputs` and `files` are as they came out of the JSON body. Raises TooManyRuns or
+        InvalidParameter; then nothing was started and no slot is held. Follow the result with
+        `follow`, or wait for `live.feed.finished()`."""
         self._take_slot(app.id)
         try:
             find = partial(self._files.find, user=user)
@@ -99,7 +104,8 @@ class Runs:
         return live if live is not None and live.run.app_id == app.id else None
 
     async def stop(self, app: App, run_or_task_id: str) -> bool:
-        """Stop a run of `app`; False when there is no such run, or it has ended. The run ends within a second."""
+        """Stop a run of `app`; False when there is no such run, or it has ended. The run ends
+        within a second."""
         live = self.find_live(app, run_or_task_id)
         if live is None:
             return False
@@ -117,7 +123,8 @@ class Runs:
         return await self._store.page(app.id, query)
 
     async def committed(self, live: LiveRun) -> None:
-        """Return when everything that happened so far is in the database. Await it before the first answer."""
+        """Return when everything that happened so far is in the database. Await it before the first
+        answer."""
         await self._journal.committed(live.feed)
 
     def follow(self, live: LiveRun, *, after: int = 0) -> AsyncIterator[list[NumberedEvent]]:
@@ -128,14 +135,19 @@ class Runs:
         )
 
     async def history(self, run_id: str, *, after: int = 0) -> list[NumberedEvent]:
-        """The stored events of a run, oldest first. Check with `get` that the caller's app owns the run."""
+        """The stored events of a run, oldest first. Check with `get` that the caller's app owns the
+        run."""
         return await self._journal.history(run_id, after=after)
+
+    async def close(self, *, grace_seconds: float = 0.0) -> None:
+        """Let runs end by themselves for a while, then end the others as failed."""
+        await self._dispatcher.close(grace_seconds=grace_seconds)
 
     def _take_slot(self, app_id: str) -> None:
         if self._ceiling and self._slots[app_id] >= self._ceiling:
             raise TooManyRuns(
-                "Too many requests. Please try again later. The current maximum concurrent requests "
-                f"allowed for {app_id} is {self._ceiling}."
+                "Too many requests. Please try again later. The current maximum concurrent "
+                f"requests allowed for {app_id} is {self._ceiling}."
             )
         self._slots[app_id] += 1
 

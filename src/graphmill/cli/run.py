@@ -1,0 +1,106 @@
+"""`graphmill run`: one run on the terminal, with its progress as it happens."""
+
+import asyncio
+import signal
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+import typer
+from rich.console import Console
+from rich.live import Live
+
+from graphmill.cli.board import Board
+from graphmill.cli.inputs import collect_inputs
+from graphmill.config import Settings
+from graphmill.dsl.problems import format_text
+from graphmill.engine.events import RunFinished, RunStatus
+from graphmill.engine.fanout import Feed
+from graphmill.jsontext import encode
+from graphmill.nodes.start import start_variables
+from graphmill.service.bench import Bench
+from graphmill.service.reading import content_of, environment_of, read_workflow
+from graphmill.variables.files import File
+from graphmill.variables.values import Value, render_text
+from graphmill.wiring import build_bench
+
+EXIT_STATUS: Final = {
+    RunStatus.SUCCEEDED: 0,
+    RunStatus.PARTIAL_SUCCEEDED: 0,
+    RunStatus.STOPPED: 130,
+}
+"""Any other end is a failure: 1."""
+
+
+def run_file(
+    settings: Settings,
+    path: Path,
+    assignments: Sequence[str],
+    inputs_path: Path | None,
+    *,
+    as_json: bool,
+) -> int:
+    """Run the workflow at `path` to its end: progress on stderr, outputs on stdout.
+
+    The exit status. Raises GraphmillError for what keeps the run from starting."""
+    return asyncio.run(_run(settings, path, assignments, inputs_path, as_json=as_json))
+
+
+async def _run(
+    settings: Settings,
+    path: Path,
+    assignments: Sequence[str],
+    inputs_path: Path | None,
+    *,
+    as_json: bool,
+) -> int:
+    async with build_bench(settings) as bench:
+        content = content_of(path)
+        reading = read_workflow(content, bench.ports, environment=_environment(settings, path))
+        if reading.workflow is None or reading.plan is None:
+            for problem in reading.problems:
+                typer.echo(format_text(str(path), problem), err=True)
+            return 1
+        variables = start_variables(reading.workflow)
+        inputs = collect_inputs(variables, assignments, inputs_path, bench.files)
+        feed = await bench.start(path.stem, content, reading.workflow, reading.plan, inputs)
+        end = await _watch(bench, feed)
+    typer.echo(_as_json(end.outputs) if as_json else _as_text(end.outputs), nl=False)
+    if end.error is not None:
+        typer.echo(f"{end.status}: {end.error}", err=True)
+    return EXIT_STATUS.get(end.status, 1)
+
+
+async def _watch(bench: Bench, feed: Feed) -> RunFinished:
+    """Draw the run until it has ended; Ctrl-C stops it."""
+    board = Board()
+    # Windows has no signal handlers on the loop: there, Ctrl-C ends the program.
+    with suppress(NotImplementedError):
+        asyncio.get_running_loop().add_signal_handler(signal.SIGINT, bench.stop, feed)
+    with Live(board, console=Console(stderr=True)):
+        async for batch in bench.follow(feed):
+            for _, event in batch:
+                board.take(event)
+    return await feed.finished()
+
+
+def _environment(settings: Settings, path: Path) -> Mapping[str, str]:
+    """What the configuration says about an app with this file."""
+    for app in settings.apps:
+        if app.workflow.resolve() == path.resolve():
+            return environment_of(app)
+    return {}
+
+
+def _as_json(outputs: Mapping[str, Value]) -> str:
+    return encode(outputs, default=_file_as_json).decode() + "\n"
+
+
+def _as_text(outputs: Mapping[str, Value]) -> str:
+    return "".join(f"{name}: {render_text(value)}\n" for name, value in outputs.items())
+
+
+def _file_as_json(value: object) -> object:
+    assert isinstance(value, File), "outputs hold JSON values and files"
+    return {**value.to_mapping(), "url": value.address}
