@@ -179,7 +179,7 @@ def test_an_entry_opens_what_it_names(
      "*.example.org", "ho st", "user@host", "-x", "[::1", "::1]", "10.0.0.0/8:0"],
 )  # fmt: skip
 def test_an_entry_that_means_nothing_is_refused_by_name(entry: str) -> None:
-    with pytest.raises(ValueError, match=f"http_request.allow: {re.escape(repr(entry))}"):
+    with pytest.raises(ValueError, match=re.escape(repr(entry))):
         OutboundRules.parse(["10.0.0.0/8", entry])
 
 

@@ -89,7 +89,7 @@ class OutboundRules:
 
     @classmethod
     def parse(cls, entries: Iterable[str]) -> Self:
-        """Read config `http_request.allow`. Raises ValueError naming the entry that is wrong."""
+        """Read config `http_request.allow`. Raises ValueError that quotes the entry that is wrong."""
         networks: list[tuple[Network, int | None]] = []
         hosts: set[tuple[str, int | None]] = set()
         for entry in entries:
@@ -206,14 +206,12 @@ def _network(entry: str, text: str) -> Network | None:
             meant = ip_network(text, strict=False)
         except ValueError:
             raise _not_an_entry(entry) from None
-        raise ValueError(
-            f'http_request.allow: {entry!r} is no network ({error}); "{meant}" would be one.'
-        ) from None
+        raise ValueError(f'{entry!r} is no network ({error}); "{meant}" would be one.') from None
 
 
 def _not_an_entry(entry: str) -> ValueError:
     return ValueError(
-        f"http_request.allow: {entry!r} is neither a network (10.0.0.0/8) nor an address "
+        f"{entry!r} is neither a network (10.0.0.0/8) nor an address "
         "(10.0.0.5, [::1]) nor a host name (db.internal), with or without a port "
         "(127.0.0.1:9101, db.internal:5432)."
     )
