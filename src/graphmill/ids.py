@@ -7,6 +7,8 @@ import os
 from typing import Final
 from uuid import UUID, uuid5
 
+from graphmill.jsontext import storable
+
 _BATCH: Final = 256
 _VARIANTS: Final = "89ab" * 4
 """Last two bits of a random digit, as the variant digit of RFC 9562."""
@@ -28,28 +30,23 @@ def new_id() -> str:
 
 
 def app_id_of(slug: str) -> str:
-    return str(uuid5(_NAMESPACE, f"app:{_storable(slug)}"))
+    return str(uuid5(_NAMESPACE, f"app:{storable(slug)}"))
 
 
 def workflow_id_of(app_id: str, text: str) -> str:
     """The id of a version: same app, same text, same id. Line endings do not count."""
     lines = text.replace("\r\n", "\n").replace("\r", "\n")
-    return str(uuid5(UUID(app_id), _storable(lines)))
+    return str(uuid5(UUID(app_id), storable(lines)))
 
 
 def end_user_id_of(app_id: str, user: str) -> str:
     """The id of the end user whom callers of an app name `user`."""
-    return str(uuid5(UUID(app_id), f"service-api:{_storable(user)}"))
+    return str(uuid5(UUID(app_id), f"service-api:{storable(user)}"))
 
 
 def log_id_of(run_id: str) -> str:
     """The id of a run's entry in the log, which is not the run's own (`service-api §16`)."""
     return str(uuid5(_NAMESPACE, f"log:{run_id}"))
-
-
-def _storable(text: str) -> str:
-    """JSON may bring half a character (a lone surrogate), of which UTF-8 knows nothing."""
-    return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()
 
 
 def _make_batch() -> list[str]:

@@ -40,6 +40,11 @@ def decode(text: bytes) -> Any:
         return _decode_slowly(text)
 
 
+def storable(text: str) -> str:
+    """`text` as UTF-8 can hold it: halves of surrogate pairs, which JSON may bring, are spelled."""
+    return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()
+
+
 def _encode_slowly(value: object, default: Default | None) -> bytes:
     try:
         text = json.dumps(_plain(value, default), ensure_ascii=False, separators=(",", ":"))

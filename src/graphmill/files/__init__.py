@@ -1,1 +1,1 @@
-"""Stored files: where their bytes lie and how links to them are signed."""
+"""Where the bytes of files lie, and the links by which they are fetched."""

@@ -1,0 +1,219 @@
+"""The durable memory of runs: events become rows, many runs to a commit, and events again."""
+
+import asyncio
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from operator import itemgetter
+from time import time
+from typing import Any, Final
+
+from sqlalchemy import bindparam, insert, select, union_all, update
+
+from graphmill.engine.events import RunFinished, RunStarted, RunStatus
+from graphmill.engine.run import Run
+from graphmill.errors import StoreError
+from graphmill.jsontext import storable
+from graphmill.ports import EventLog, NumberedEvent
+from graphmill.storage.database import Database, Row
+from graphmill.storage.events import Starts, events_in, pack, sort_events, unpack
+from graphmill.storage.tables import journal, node_executions, runs
+from graphmill.storage.writer import Write
+
+_GOING_ON: Final[dict[str, Any]] = {
+    "status": RunStatus.RUNNING.value,
+    "finished_at": None,
+    "last_sequence": None,
+    "elapsed": 0.0,
+    "total_tokens": 0,
+    "total_steps": 0,
+    "exceptions_count": 0,
+    "error": None,
+    "outputs": "{}",
+}
+"""What the row of a run says until its end."""
+
+_ADD_RUN = insert(runs)
+_FINISH_RUN = (
+    update(runs)
+    .where(runs.c.id == bindparam("run_id"))
+    .values({column: bindparam(column) for column in _GOING_ON})
+)
+_ADD_NODES = insert(node_executions)
+_ADD_OTHERS = insert(journal)
+
+_RUN = select(
+    runs.c.first_sequence,
+    runs.c.started_at,
+    runs.c.inputs,
+    runs.c.last_sequence,
+    runs.c.status,
+    runs.c.outputs,
+    runs.c.error,
+    runs.c.elapsed,
+    runs.c.total_tokens,
+    runs.c.total_steps,
+    runs.c.exceptions_count,
+    runs.c.finished_at,
+).where(runs.c.id == bindparam("run_id"))
+_EVENTS = union_all(*(
+    select(table.c.events).where(
+        table.c.run_id == bindparam("run_id"), table.c.sequence > bindparam("after")
+    )
+    for table in (node_executions, journal)
+))  # fmt: skip
+
+
+class SqlJournal:
+    """Call `open` for each new run, before its first event is posted."""
+
+    def __init__(self, database: Database, *, clock: Callable[[], float] = time) -> None:
+        self._database = database
+        self._clock = clock
+        self._recorders: dict[str, _Recorder] = {}
+
+    def open(self, run: Run, log: EventLog) -> None:
+        """Record `run` from now on, until its RunFinished is written."""
+        forget = partial(self._recorders.pop, run.id, None)
+        self._recorders[run.id] = _Recorder(run, log, self._database, self._clock, forget)
+
+    def post(self, log: EventLog) -> None:
+        self._recorders[log.run_id].post()
+
+    async def committed(self, log: EventLog) -> None:
+        recorder = self._recorders.get(log.run_id)
+        if recorder is not None:
+            await recorder.committed()
+
+    async def history(self, run_id: str, *, after: int = 0) -> list[NumberedEvent]:
+        """What happened in a run, oldest first; streamed text and the like only until it is pruned.
+
+        Raises StoreError."""
+        # The run is read first: should it end meanwhile, its end is missing and nothing before it.
+        run = await self._database.fetch_one(_RUN, run_id=run_id)
+        if run is None:
+            return []
+        rows = await self._database.fetch_all(_EVENTS, run_id=run_id, after=after)
+        events = dict(_events_of_run(run))
+        for (packed,) in rows:
+            events.update(events_in(unpack(packed)))
+        return sorted(
+            ((sequence, event) for sequence, event in events.items() if sequence > after),
+            key=itemgetter(0),
+        )
+
+
+class _Recorder:
+    """Writes one run. Events that could not be written are tried again with the next ones."""
+
+    __slots__ = (
+        "_clock", "_commit", "_database", "_forget", "_is_over", "_is_posted", "_log", "_run",
+        "_starts", "_writes",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        run: Run,
+        log: EventLog,
+        database: Database,
+        clock: Callable[[], float],
+        forget: Callable[[], object],
+    ) -> None:
+        """`forget` is called when nothing is left to write."""
+        self._run = run
+        self._log = log
+        self._database = database
+        self._clock = clock
+        self._forget = forget
+        self._starts: Starts = {}
+        self._writes: list[Write] = []
+        self._commit: asyncio.Future[StoreError | None] | None = None
+        self._is_posted = False
+        self._is_over = False
+
+    def post(self) -> None:
+        if not self._is_posted:
+            self._is_posted = True
+            self._commit = self._database.submit(self._take)
+            self._commit.add_done_callback(self._settle)
+
+    async def committed(self) -> None:
+        if self._commit is not None:
+            error = await asyncio.shield(self._commit)
+            if error is not None:
+                raise error
+
+    def _take(self) -> Sequence[Write]:
+        """All that happened since the last group was made up."""
+        self._is_posted = False
+        events = self._log.pending()
+        if events:
+            self._writes += self._project(events)
+        return self._writes
+
+    def _settle(self, commit: asyncio.Future[StoreError | None]) -> None:
+        if commit.result() is None:
+            self._writes = []
+        if self._is_over:
+            self._forget()
+
+    def _project(self, events: Sequence[NumberedEvent]) -> Iterator[Write]:
+        run_id, last = self._run.id, events[-1][0]
+        compiled = self._database.compiled
+        split = sort_events(events, self._starts)
+        if split.started is not None:
+            yield compiled(_ADD_RUN).bind(
+                _begun(self._run, *split.started) | _ended(split.finished)
+            )
+        elif split.finished is not None:
+            yield compiled(_FINISH_RUN).bind({"run_id": run_id, **_ended(split.finished)})
+        if split.nodes:
+            yield compiled(_ADD_NODES).text, (run_id, last, pack(split.nodes))
+        if split.others:
+            at = self._clock()
+            yield compiled(_ADD_OTHERS).text, (run_id, last, at, pack(split.others))
+        self._is_over = split.finished is not None
+
+
+def _begun(run: Run, sequence: int, event: RunStarted) -> dict[str, Any]:
+    return {
+        "id": run.id,
+        "app_id": run.app_id,
+        "task_id": run.task_id,
+        "workflow_id": run.workflow_id,
+        "version": run.version,
+        "sequence_number": run.sequence_number,
+        "end_user_id": run.end_user_id,
+        "session_id": storable(run.user),
+        "triggered_from": run.triggered_from,
+        "created_at": run.created_at,
+        "started_at": event.at,
+        "first_sequence": sequence,
+        "inputs": pack(event.inputs).decode(),
+    }
+
+
+def _ended(end: tuple[int, RunFinished] | None) -> dict[str, Any]:
+    """What the end of a run adds to its row; what stands there before."""
+    if end is None:
+        return _GOING_ON
+    sequence, event = end
+    return {
+        "status": event.status.value,
+        "finished_at": event.at,
+        "last_sequence": sequence,
+        "elapsed": event.elapsed,
+        "total_tokens": event.total_tokens,
+        "total_steps": event.total_steps,
+        "exceptions_count": event.exceptions_count,
+        "error": None if event.error is None else storable(event.error),
+        "outputs": pack(event.outputs).decode(),
+    }
+
+
+def _events_of_run(row: Row) -> Iterator[NumberedEvent]:
+    """The events that are kept in the run's own row."""
+    first, started_at, inputs, last, status, outputs, *others = row
+    yield first, RunStarted(unpack(inputs.encode()), started_at)
+    if last is not None:
+        outputs = unpack(outputs.encode())
+        yield last, RunFinished(RunStatus(status), outputs, *others)

@@ -1,0 +1,127 @@
+"""The tables, for both dialects. Times are Unix seconds, ids are UUIDs as text.
+
+Large columns stand last in their tables: what lists show is read without them.
+"""
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Double,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
+
+metadata = MetaData()
+
+apps = Table(
+    "apps",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("slug", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("mode", Text, nullable=False),
+)
+
+workflow_versions = Table(
+    "workflow_versions",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("app_id", Text, nullable=False),
+    Column("created_at", Double, nullable=False),
+    Column("content", Text, nullable=False),
+    Index("workflow_versions_by_app", "app_id", "created_at"),
+)
+
+end_users = Table(
+    "end_users",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("app_id", Text, nullable=False),
+    Column("session_id", Text, nullable=False),
+    Column("created_at", Double, nullable=False),
+)
+
+runs = Table(
+    "runs",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("app_id", Text, nullable=False),
+    Column("task_id", Text, nullable=False),
+    Column("workflow_id", Text, nullable=False),
+    Column("version", Text, nullable=False),
+    Column("sequence_number", Integer, nullable=False),
+    Column("end_user_id", Text, nullable=False),
+    Column("session_id", Text, nullable=False),
+    Column("triggered_from", Text, nullable=False),
+    Column("created_at", Double, nullable=False),
+    Column("started_at", Double, nullable=False),
+    Column("first_sequence", BigInteger, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("finished_at", Double),
+    Column("last_sequence", BigInteger),
+    Column("elapsed", Double, nullable=False),
+    Column("total_tokens", BigInteger, nullable=False),
+    Column("total_steps", Integer, nullable=False),
+    Column("exceptions_count", Integer, nullable=False),
+    Column("error", Text),
+    Column("inputs", Text, nullable=False),
+    Column("outputs", Text, nullable=False),
+    Index("runs_by_app", "app_id", "created_at", "status"),
+    Index("runs_by_end_user", "end_user_id", "created_at"),
+    Index("runs_by_task", "task_id"),
+    Index(
+        "runs_going_on",
+        "id",
+        sqlite_where=text("status = 'running'"),
+        postgresql_where=text("status = 'running'"),
+    ),
+)
+"""`first_sequence` and `last_sequence` number the run's RunStarted and RunFinished, which are kept
+in this row and nowhere else."""
+
+node_executions = Table(
+    "node_executions",
+    metadata,
+    Column("run_id", Text, primary_key=True),
+    Column("sequence", BigInteger, primary_key=True, autoincrement=False),
+    Column("events", LargeBinary, nullable=False),
+)
+"""What the nodes of a run did: one row for each commit, numbered by the last event in it."""
+
+journal = Table(
+    "journal",
+    metadata,
+    Column("run_id", Text, primary_key=True),
+    Column("sequence", BigInteger, primary_key=True, autoincrement=False),
+    Column("at", Double, nullable=False),
+    Column("events", LargeBinary, nullable=False),
+    Index("journal_by_time", "at"),
+)
+"""All other events, which are forgotten sooner. Rows as in `node_executions`."""
+
+uploads = Table(
+    "uploads",
+    metadata,
+    Column("number", Integer, primary_key=True),
+    Column("id", Text, nullable=False),
+    Column("app_id", Text, nullable=False),
+    Column("end_user_id", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("extension", Text, nullable=False),
+    Column("mime_type", Text, nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("sha256", Text, nullable=False),
+    Column("key", Text, nullable=False),
+    Column("created_at", Double, nullable=False),
+    UniqueConstraint("id"),
+    Index("uploads_by_time", "created_at"),
+    sqlite_autoincrement=True,
+)
+"""`number` is never used twice: Nextcloud's clients know a file by it."""
