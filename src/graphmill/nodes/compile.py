@@ -40,6 +40,7 @@ class _Part:
 
     step: Step
     stream: tuple[Segment, ...]
+    """What it streams in the root graph."""
     writes: frozenset[Selector]
 
 
@@ -152,9 +153,15 @@ def _compile_node(
             recourse.retry if node_type.retries else None,
             recourse.defaults,
         ),
-        node_type.stream_template(data),
+        () if _is_inside(node) else node_type.stream_template(data),
         frozenset(selector[:2] for selector in node_type.writes(data)),
     )
+
+
+def _is_inside(node: NodeDefinition) -> bool:
+    """Does an iteration or loop run the node? Its text is then not the root's (`§13.6`)."""
+    data = node.data
+    return bool(node.parent_id or data.get("isInIteration") or data.get("isInLoop"))
 
 
 def _unsupported(node: NodeDefinition, node_types: Mapping[str, NodeType]) -> Problem:
@@ -212,7 +219,7 @@ def _plan(workflow: Workflow, parts: Sequence[_Part], environment: dict[str, Val
         [
             ResponseStream(node.index, node.id, part.stream)
             for node, part in zip(nodes, parts, strict=True)
-            if node.node_class is NodeClass.RESPONSE and node.container is None and part.stream
+            if part.stream
         ],
         {node.index: part.writes for node, part in zip(nodes, parts, strict=True) if part.writes},
     )

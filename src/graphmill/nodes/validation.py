@@ -54,15 +54,15 @@ def _problems(node: NodeDefinition, error: ValidationError) -> list[Problem]:
 
 def _field(data: Mapping[str, Any], details: ErrorDetails) -> tuple[str | int, ...]:
     """The path in the file. Pydantic's holds names of union members too, which no file has."""
+    steps = list(details["loc"])
+    missing = [steps.pop()] if details["type"] == "missing" else []
     path: list[str | int] = []
     value: Any = data
-    for step in details["loc"]:
+    for step in steps:
         if _has(value, step):
             value = value[step]
             path.append(step)
-    if details["type"] == "missing":
-        path.append(details["loc"][-1])
-    return tuple(path)
+    return (*path, *missing)
 
 
 def _has(value: object, step: str | int) -> bool:
