@@ -65,6 +65,7 @@ ANSWERS: Final[dict[type[errors.GraphmillError], Answer]] = {
     errors.VersionNotFound: Answer(404, "not_found"),
     errors.RunNotFound: Answer(404, "not_found", "Workflow run not found."),
     errors.FileNotFound: Answer(404, "file_not_found", "The requested file was not found."),
+    errors.SignatureInvalid: Answer(404, "not_found", "File not found or signature is invalid"),
     errors.EndUserNotFound: Answer(404, "end_user_not_found", "End user not found."),
     errors.TooManyRuns: Answer(429, "too_many_requests"),
     errors.UploadRefused: Answer(400, "invalid_param"),
@@ -80,6 +81,8 @@ ANSWERS: Final[dict[type[errors.GraphmillError], Answer]] = {
     errors.StoreDenied: Answer(503, "s3_permission_denied"),
     errors.StoreFull: Answer(503, "s3_file_too_large"),
     errors.TemplateFailed: INTERNAL,
+    errors.CodeFailed: INTERNAL,
+    errors.CodeUnavailable: INTERNAL,
     errors.OutboundRefused: Answer(400, "invalid_param"),
     errors.ConfigInvalid: INTERNAL,
 }

@@ -51,7 +51,7 @@ _BUILTIN_TOOL_ICON: Final = (
 
 async def info(call: Call) -> ASGIApp:
     about = call.app.info
-    content = {
+    content: dict[str, Any] = {
         "name": about.name,
         "description": about.description,
         "tags": [],
@@ -66,10 +66,10 @@ async def parameters(call: Call) -> ASGIApp:
     if not app.published or app.workflow is None:
         raise app_unavailable()
     limits = call.api.settings.limits.uploads_mb
-    content = {
+    content: dict[str, Any] = {
         **{name: _feature(app, name) for name in _FEATURES},
         "user_input_form": list(_form(app.workflow)),
-        "file_upload": _file_upload(app.features.get("file_upload") or {}),
+        "file_upload": file_upload(app.features.get("file_upload") or {}),
         "system_parameters": {
             "image_file_size_limit": limits.image,
             "video_file_size_limit": limits.video,
@@ -154,7 +154,7 @@ def _form(workflow: Workflow) -> Iterator[dict[str, dict[str, Any]]]:
         yield {control: {**default, "required": False, **variable}}
 
 
-def _file_upload(stored: Mapping[str, Any]) -> dict[str, Any]:
+def file_upload(stored: Mapping[str, Any]) -> dict[str, Any]:
     """As stored; the oldest files know images only, and the oldest clients ask for them only
     (`§25`, choice 28)."""
     image = {**_IMAGE_UPLOAD, **(stored.get("image") or {})}

@@ -23,7 +23,7 @@ async def upload(call: Call) -> ASGIApp:
     sizes = call.api.settings.limits.uploads_mb
     largest = max(sizes.document, sizes.image, sizes.audio, sizes.video) * 1024 * 1024
     body = Body(call, limit=largest + FORM_BYTES, excess=_too_large)
-    form = UploadForm(body, call.header(b"content-type"))
+    form = UploadForm(body, call.headers.get(b"content-type", b""))
     try:
         stored = await _save(call, form)
     except FileTooLarge:
