@@ -1,6 +1,7 @@
 """Downloads: signed links outside `/v1`, and files of messages (`service-api §17.3, §17.4`)."""
 
-from collections.abc import Awaitable, Callable
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Final
 from urllib.parse import parse_qsl, quote
 
@@ -10,7 +11,8 @@ from graphmill.api.dify.calls import Call
 from graphmill.api.dify.errors import ApiError, not_found
 from graphmill.api.dify.requests import is_uuid
 from graphmill.errors import FileNotFound, InvalidParameter, SignatureInvalid
-from graphmill.service.uploads import Download, Uploads
+from graphmill.service.uploads import Uploads
+from graphmill.storage.uploads import Upload
 
 SIGNED_PATHS: Final = {
     "file-preview": "/files/{file_id}/file-preview",
@@ -20,44 +22,36 @@ SIGNED_PATHS: Final = {
 """Kind of link → path."""
 
 _TRUTH_WORDS: Final = {"true": True, "1": True, "false": False, "0": False}
-_INLINE_TYPES: Final = frozenset(
-    {
-        "application/json",
-        "application/pdf",
-        "image/gif",
-        "image/jpeg",
-        "image/png",
-        "image/webp",
-        "text/csv",
-        "text/markdown",
-        "text/plain",
-    }
+_INLINE_TYPES: Final = re.compile(
+    r"image/(gif|jpeg|png|webp)|text/(csv|markdown|plain)|application/(json|pdf)"
+    r"|(audio|video)/[a-z0-9.+-]+"
 )
-"""Besides sound and film, what a browser may show where the link leads: nothing that can hold
-scripts."""
+"""What a browser may show where the link leads: nothing that can hold scripts."""
 
 
 class FileAnswer:
     """A file, piece by piece. Types that are not known to be harmless are for saving only."""
 
-    __slots__ = ("_download", "_is_attachment")
+    __slots__ = ("_first", "_is_attachment", "_rest", "_upload")
 
-    def __init__(self, download: Download, *, as_attachment: bool) -> None:
-        self._download = download
-        mime_type = download.upload.mime_type
-        self._is_attachment = as_attachment or not (
-            mime_type in _INLINE_TYPES or mime_type.startswith(("audio/", "video/"))
-        )
+    def __init__(
+        self, upload: Upload, first: bytes, rest: AsyncIterator[bytes], *, as_attachment: bool
+    ) -> None:
+        self._upload = upload
+        self._first = first
+        self._rest = rest
+        self._is_attachment = as_attachment or not _INLINE_TYPES.fullmatch(upload.mime_type)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": self._headers()})
         if scope["method"] != "HEAD":
-            async for piece in self._download.content:
+            await send({"type": "http.response.body", "body": self._first, "more_body": True})
+            async for piece in self._rest:
                 await send({"type": "http.response.body", "body": piece, "more_body": True})
         await send({"type": "http.response.body", "body": b""})
 
     def _headers(self) -> list[tuple[bytes, bytes]]:
-        upload = self._download.upload
+        upload = self._upload
         headers = [
             (b"content-length", b"%d" % upload.size),
             (b"x-content-type-options", b"nosniff"),
@@ -89,11 +83,14 @@ def signed(uploads: Uploads, kind: str) -> Callable[[Scope, Receive], Awaitable[
                 nonce=query["nonce"],
                 signature=query["sign"],
             )
+            # Whether the bytes are there, too, shows with the first of them.
+            first = await anext(download.content, b"")
         except (SignatureInvalid, FileNotFound):
             if kind == "tools":
                 raise ApiError(403, "forbidden", "Invalid request.") from None
             raise ApiError(404, "not_found", "File not found or signature is invalid") from None
-        return FileAnswer(download, as_attachment=query.get("as_attachment") == "true")
+        as_attachment = query.get("as_attachment") == "true"
+        return FileAnswer(download.upload, first, download.content, as_attachment=as_attachment)
 
     return answer
 

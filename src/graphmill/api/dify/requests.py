@@ -15,6 +15,8 @@ from graphmill.jsontext import decode
 from graphmill.storage.end_users import EndUser
 
 MAX_JSON_BYTES: Final = 16 * 1024 * 1024
+MAX_DIGITS: Final = 18
+"""Of a length that is worth reading."""
 MAX_JSON_DEPTH: Final = 100
 """Deeper values could be read, and not be written again."""
 MAX_USER_LENGTH: Final = 255
@@ -48,7 +50,7 @@ class Body:
         self._began = asyncio.get_running_loop().time()
         self.is_complete = False
         announced = call.headers.get(b"content-length", b"")
-        if announced.isdigit() and int(announced) > limit:
+        if announced.isdigit() and (len(announced) > MAX_DIGITS or int(announced) > limit):
             raise excess()
 
     async def chunk(self) -> bytes:

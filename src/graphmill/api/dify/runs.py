@@ -13,8 +13,10 @@ from graphmill.api.dify.events import blocking_answer, epoch, error_payload, sto
 from graphmill.api.dify.requests import is_uuid, parse, read_object, required_user, trace_id
 from graphmill.api.sse import EventStream, frame
 from graphmill.dsl.model import AppMode
+from graphmill.engine.run import Run
 from graphmill.errors import RunNotFound, WorkflowInvalid
 from graphmill.service.apps import App, Version
+from graphmill.storage.end_users import EndUser
 from graphmill.storage.runs import RunRecord
 
 SUCCESS = JsonAnswer(b'{"result":"success"}')
@@ -117,20 +119,23 @@ async def rejoin(call: Call) -> ASGIApp:
     user = await required_user(call, query.get("user"))
     run_id = call.path["run_id"]
     live = call.api.runs.find_live(call.app, run_id)
-    if live is not None:
-        if live.run.end_user_id != user.id:
-            raise RunNotFound(run_id)
-        snapshot = query.get("include_state_snapshot", "").lower() == "true"
-        return EventStream(call.api.streams.rest(live, snapshot=snapshot))
-    record = await call.api.runs.get(call.app, run_id)
-    if record.end_user_id != user.id:
-        raise RunNotFound(run_id)
-    return EventStream(_end(call, record))
+    if live is None or live.feed.is_finished:
+        record = await call.api.runs.get(call.app, run_id if live is None else live.run.id)
+        _require_owner(record, user)
+        return EventStream(_end(call, record))
+    _require_owner(live.run, user)
+    snapshot = query.get("include_state_snapshot", "").lower() == "true"
+    return EventStream(call.api.streams.rest(live, now=live.feed.position, snapshot=snapshot))
 
 
 async def _end(call: Call, record: RunRecord) -> AsyncGenerator[bytes, None]:
     """What a run that is over has left to tell."""
     yield frame(call.api.wire.encode(stored_end(record)))
+
+
+def _require_owner(run: Run | RunRecord, user: EndUser) -> None:
+    if run.end_user_id != user.id:
+        raise RunNotFound(run.id)
 
 
 def _require_workflow(app: App) -> None:

@@ -38,12 +38,12 @@ class Streams:
         except StoreError:
             yield self._broken_off(live.run)
 
-    async def rest(self, live: LiveRun, *, snapshot: bool) -> AsyncGenerator[bytes, None]:
-        """A run from now on; `snapshot` puts what has happened before in front, without its values.
+    async def rest(self, live: LiveRun, *, now: int, snapshot: bool) -> AsyncGenerator[bytes, None]:
+        """A run behind sequence number `now`, its position when the caller asked; `snapshot` puts
+        in front what has happened before, without its values.
 
         It may be a while until something happens, so a ping opens the stream (`§25`, choice 10)."""
         frames = self._frames_of(live.run)
-        now = live.feed.position
         yield PING
         try:
             await self._runs.committed(live)

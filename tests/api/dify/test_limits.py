@@ -1,0 +1,205 @@
+"""Too many, too much, too deep, too slow (`service-api §26`, rows 211-214)."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+
+import httpx
+import pytest
+import pytest_asyncio
+
+from graphmill.api.dify import requests
+from graphmill.server import create_app, server_config
+from graphmill.wiring import build
+from tests.api.dify.client import USER, Api, error_of, settings
+from tests.api.serving import served
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+MIB = 1024 * 1024
+
+
+@pytest_asyncio.fixture(loop_scope="module", scope="module")
+async def busy_api(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Api]:
+    """A server that lets each app have one run at a time."""
+    only_one = settings(tmp_path_factory.mktemp("busy"), limits={"runs_per_app": 1})
+    async with (
+        build(only_one) as services,
+        served(server_config(create_app(services), only_one.server)) as port,
+        httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=20) as http,
+    ):
+        yield Api(http)
+
+
+# --- runs at a time --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("mode", ["blocking", "streaming"])
+async def test_run_above_the_ceiling_is_refused(busy_api: Api, echo_url: str, mode: str) -> None:
+    inputs = {"url": f"{echo_url}/sleep/1"}
+    async with busy_api.stream(inputs) as events:
+        await anext(events)
+        refused = await busy_api.run(inputs, app="waiting", response_mode=mode)
+        other = await busy_api.run({"name": "A"})
+        async for _ in events:
+            pass
+    assert (429, "too_many_requests") == error_of(refused)
+    assert refused.json()["message"].startswith("Too many requests. Please try again later.")
+    assert 200 == other.status_code
+
+
+async def test_slot_is_free_again_when_the_run_has_ended(busy_api: Api, echo_url: str) -> None:
+    async with busy_api.stream({"url": f"{echo_url}/sleep/0.2"}) as events:
+        await anext(events)
+    inputs = {"url": f"{echo_url}/empty"}
+    for _ in range(100):
+        response = await busy_api.run(inputs, app="waiting")
+        if response.status_code != 429:
+            break
+        await asyncio.sleep(0.05)
+    assert 200 == response.status_code
+
+
+async def test_refused_run_holds_no_slot(busy_api: Api) -> None:
+    for _ in range(2):
+        assert (400, "invalid_param") == error_of(await busy_api.run({}))
+    assert 200 == (await busy_api.run({"name": "A"})).status_code
+
+
+# --- bodies ----------------------------------------------------------------------------------
+
+
+def headers(**more: str) -> dict[str, str]:
+    return {"Authorization": "Bearer app-main", "Content-Type": "application/json", **more}
+
+
+async def opened(
+    api: Api, path: str, *, length: int = 100, **more: str
+) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """A connection on which a POST has begun, its body still to come."""
+    url = api.http.base_url
+    reader, writer = await asyncio.open_connection(url.host, url.port)
+    lines = [f"POST {path} HTTP/1.1", "Host: server", f"Content-Length: {length}"]
+    lines += [f"{name}: {value}" for name, value in headers(**more).items()]
+    writer.write("\r\n".join(lines).encode() + b"\r\n\r\n")
+    return reader, writer
+
+
+async def endless(size: int) -> AsyncIterator[bytes]:
+    yield b'{"user": "u", "inputs": {"name": "'
+    for _ in range(size // MIB):
+        yield b"x" * MIB
+    yield b'"}}'
+
+
+@pytest.mark.parametrize("is_announced", [True, False], ids=["with-length", "chunked"])
+async def test_json_above_the_limit_is_refused(live_api: Api, is_announced: bool) -> None:
+    content = b"".join([piece async for piece in endless(20 * MIB)])
+    response = await live_api.http.post(
+        "/v1/workflows/run",
+        content=content if is_announced else endless(20 * MIB),
+        headers=headers(),
+    )
+    assert (413, "request_entity_too_large") == error_of(response)
+
+
+async def test_announced_length_is_refused_before_the_body_comes(live_api: Api) -> None:
+    reader, writer = await opened(live_api, "/v1/workflows/run", length=1 << 30)
+    async with asyncio.timeout(3):
+        status = await reader.readline()
+    writer.close()
+    assert b"HTTP/1.1 413 " in status
+
+
+async def test_upload_that_never_ends_is_refused(live_api: Api) -> None:
+    async def form() -> AsyncIterator[bytes]:
+        yield (
+            b'--x\r\nContent-Disposition: form-data; name="file"; filename="a.txt"\r\n'
+            b"Content-Type: text/plain\r\n\r\n"
+        )
+        for _ in range(64):
+            yield bytes(MIB)
+
+    response = await live_api.http.post(
+        "/v1/files/upload",
+        content=form(),
+        headers=headers(**{"Content-Type": "multipart/form-data; boundary=x"}),
+    )
+    assert (413, "file_too_large") == error_of(response)
+
+
+@pytest.mark.parametrize(
+    ("depth", "error"),
+    [(90, None), (200, (400, "bad_request")), (100_000, (400, "bad_request"))],
+)
+@pytest.mark.parametrize("brackets", ["[]", "{}"], ids=["arrays", "objects"])
+async def test_json_may_be_nested_so_deep(
+    api: Api, depth: int, error: tuple[int, str] | None, brackets: str
+) -> None:
+    opening = brackets[0] if brackets == "[]" else '{"a":'
+    value = opening * depth + "1" + brackets[1] * depth
+    content = '{"user": "u", "inputs": {"name": "A", "cfg": {"x": %s}}}' % value  # noqa: UP031
+    response = await api.http.post("/v1/workflows/run", content=content, headers=headers())
+    if error is None:
+        assert json.loads(value) == response.json()["data"]["outputs"]["cfg"]["x"]
+    else:
+        assert error == error_of(response)
+
+
+async def test_wide_json_is_not_deep(api: Api) -> None:
+    wide = {"name": "A", "cfg": {"x": [[] for _ in range(1000)]}}
+    assert 200 == (await api.run(wide)).status_code
+
+
+async def test_integers_of_any_length_come_back(api: Api) -> None:
+    content = (
+        b'{"user": "u", "inputs": {"name": "A", "cfg": {"n": 123456789012345678901234567890}}}'
+    )
+    response = await api.http.post("/v1/workflows/run", content=content, headers=headers())
+    assert b'"n":123456789012345678901234567890}' in response.content
+
+
+async def test_half_a_character_comes_back(api: Api) -> None:
+    content = b'{"user": "\\ud83d", "inputs": {"name": "\\ud83d"}, "response_mode": "streaming"}'
+    response = await api.http.post("/v1/workflows/run", content=content, headers=headers())
+    assert 200 == response.status_code
+    assert b'"name":"\\ud83d"' in response.content
+
+
+# --- pace ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("path", "content_type"),
+    [
+        ("/v1/workflows/run", "application/json"),
+        ("/v1/files/upload", "multipart/form-data; boundary=x"),
+    ],
+)
+async def test_body_that_comes_too_slowly_is_given_up(
+    live_api: Api, path: str, content_type: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(requests, "GRACE_SECONDS", 0.3)
+    reader, writer = await opened(live_api, path, **{"Content-Type": content_type})
+
+    async def drip() -> None:
+        for byte in b'--x\r\nContent-Disposition: form-data; name="file"; filename="a.txt"':
+            writer.write(bytes([byte]))
+            await asyncio.sleep(0.05)
+
+    async with asyncio.timeout(3), asyncio.TaskGroup() as tasks:
+        dripping = tasks.create_task(drip())
+        reply = await reader.readuntil(b"\r\n\r\n")
+        dripping.cancel()
+    writer.close()
+    assert reply.startswith(b"HTTP/1.1 408 ")
+    assert b"connection: close\r\n" in reply
+
+
+async def test_client_that_leaves_within_its_body_disturbs_nobody(live_api: Api) -> None:
+    _, writer = await opened(live_api, "/v1/workflows/run")
+    writer.write(b'{"user":')
+    await writer.drain()
+    writer.close()
+    await writer.wait_closed()
+    assert 200 == (await live_api.run({"name": "A"}, user=USER)).status_code
