@@ -1,0 +1,205 @@
+import json
+import os
+from pathlib import Path
+
+import jsonschema
+import pytest
+
+from graphmill.cli.check import check_files, find_problems
+from graphmill.dsl.reader import MAX_BYTES
+from tests.cli.sarif_schema import LOG
+from tests.dsl.files import START, edges, node, workflow_text
+
+APPS = Path(__file__).parents[1] / "conformance/apps"
+
+SOUND = """\
+app: {name: Sound, mode: workflow}
+version: 0.5.0
+workflow:
+  graph:
+    nodes:
+    - {id: start, data: {type: start, title: Start}}
+    - id: end
+      data:
+        type: end
+        title: End
+        outputs: []
+    edges:
+    - {source: start, target: end}
+"""
+WARNED = SOUND.replace("outputs: []", "outputs: [{variable: q, value_selector: [start, q]}]")
+WRONG = SOUND.replace(
+    "    edges:",
+    "    - {id: a, data: {type: endd, title: Ünd}}\n    edges:\n    - {source: a, target: end}",
+).replace("{source: start, target: end}", "{source: start, target: a}")
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """The current folder of a test, with a file of each kind."""
+    monkeypatch.chdir(tmp_path)
+    for name, text in {"sound": SOUND, "warned": WARNED, "wrong file": WRONG}.items():
+        Path(f"{name}.yml").write_text(text, encoding="utf-8")
+    return tmp_path
+
+
+def report(*names, format="text"):
+    """Exit status and report of a check."""
+    lines = []
+    status = check_files([Path(name) for name in names], format, lines.append)
+    return status, "\n".join(lines)
+
+
+def test_a_sound_file_has_no_problems(folder):
+    assert (0, "0 errors, 0 warnings in 1 file") == report("sound.yml")
+
+
+def test_warnings_alone_do_not_fail(folder):
+    status, text = report("warned.yml")
+    assert 0 == status
+    assert [
+        "warned.yml:11:33: warning[unknown-variable] 'start' has no variable 'q' "
+        "(node End (end), field outputs[0].value_selector) - It has sys.app_id, sys.files, "
+        "sys.timestamp, sys.user_id, sys.workflow_id, sys.workflow_run_id.",
+        "0 errors, 1 warning in 1 file",
+    ] == text.splitlines()
+
+
+def test_errors_fail_and_every_file_is_told(folder):
+    status, text = report("wrong file.yml", "sound.yml", "warned.yml")
+    first, second, summary = text.splitlines()
+    assert 1 == status
+    assert first.startswith("wrong file.yml:12:22: error[unknown-node-type] Node type 'endd' is")
+    assert "(node Ünd (a), field type) - Did you mean 'end'?" in first
+    assert second.startswith("warned.yml:")
+    assert "1 error, 1 warning in 3 files" == summary
+
+
+def test_a_file_named_twice_is_checked_once(folder):
+    assert "0 errors, 0 warnings in 1 file" == report("sound.yml", "sound.yml")[1]
+
+
+@pytest.mark.parametrize(
+    ("name", "code"),
+    [
+        ("missing.yml", "file-unreadable"),
+        (".", "file-unreadable"),
+        ("binary.yml", "not-utf-8"),
+        ("nul.yml", "yaml-syntax"),
+        ("empty.yml", "empty-file"),
+        ("huge.yml", "file-too-large"),
+        ("list.yml", "bad-root"),
+        ("chat.yml", "no-graph"),
+    ],
+)
+def test_whatever_lies_at_a_path_its_problem_is_told(folder, name, code):
+    contents = {
+        "binary.yml": b"\x89PNG\r\n\x1a\n\xff\xfe",
+        "nul.yml": b"a: \0",
+        "empty.yml": b"",
+        "list.yml": b"- a",
+        "chat.yml": b"app: {name: x, mode: chat}\nmodel_config: {}",
+    }
+    if name in contents:
+        Path(name).write_bytes(contents[name])
+    if name == "huge.yml":
+        Path(name).touch()
+        os.truncate(name, 20 * MAX_BYTES)
+    status, text = report(name)
+    assert 1 == status
+    problem, summary = text.splitlines()
+    assert problem.startswith(f"{name}:1:")
+    assert f"error[{code}]" in problem
+    assert "1 error, 0 warnings in 1 file" == summary
+
+
+def test_problems_of_reading_compiling_and_checking_come_together(folder):
+    outputs = [{"variable": "q", "value_selector": ["start", "q"]}]
+    text = workflow_text(
+        [START, node("a", "llm"), node("end", "end", outputs=outputs)],
+        edges("start>end", "start>gone"),
+        environment_variables=[{"name": "e"}],
+    )
+    Path("all.yml").write_text(text, encoding="utf-8")
+    assert [
+        "unreachable",
+        "unknown-node-type",
+        "unknown-variable",
+        "missing-node",
+        "bad-variable",
+    ] == [problem.code for problem in find_problems(Path("all.yml"))]
+
+
+def test_what_an_unreadable_part_of_the_graph_is_missed_by_is_not_told(folder):
+    nodes = [START, {"id": "a"}, node("end", "end", outputs=[])]
+    text = workflow_text(nodes, edges("start>a", "a>end"))
+    Path("part.yml").write_text(text, encoding="utf-8")
+    assert ["bad-node"] == [problem.code for problem in find_problems(Path("part.yml"))]
+
+
+def test_the_json_report_has_every_part_of_a_problem(folder):
+    status, text = report("wrong file.yml", "sound.yml", format="json")
+    assert 1 == status
+    data = json.loads(text)
+    assert (1, 0) == (data["errors"], data["warnings"])
+    (problem,) = data["problems"]
+    hint = problem.pop("hint")
+    assert hint.startswith("Did you mean 'end'?")
+    assert {
+        "file": "wrong file.yml",
+        "line": 12,
+        "column": 22,
+        "severity": "error",
+        "code": "unknown-node-type",
+        "message": "Node type 'endd' is not supported",
+        "node_id": "a",
+        "node_title": "Ünd",
+        "field": "type",
+    } == problem
+
+
+def test_the_sarif_log_is_valid_and_points_to_the_lines(folder):
+    status, text = report("wrong file.yml", "missing.yml", "warned.yml", format="sarif")
+    assert 1 == status
+    log = json.loads(text)
+    jsonschema.validate(log, LOG, format_checker=jsonschema.FormatChecker())
+    (run,) = log["runs"]
+    rules = [rule["id"] for rule in run["tool"]["driver"]["rules"]]
+    assert [
+        ("unknown-node-type", "error", "wrong%20file.yml", 12),
+        ("file-unreadable", "error", "missing.yml", 1),
+        ("unknown-variable", "warning", "warned.yml", 11),
+    ] == [
+        (
+            rules[result["ruleIndex"]],
+            result["level"],
+            result["locations"][0]["physicalLocation"]["artifactLocation"]["uri"],
+            result["locations"][0]["physicalLocation"]["region"]["startLine"],
+        )
+        for result in run["results"]
+    ]
+    assert [rules[result["ruleIndex"]] for result in run["results"]] == [
+        result["ruleId"] for result in run["results"]
+    ]
+    name = run["results"][0]["locations"][0]["logicalLocations"][0]["fullyQualifiedName"]
+    assert "a.type" == name
+
+
+def test_the_sarif_log_of_sound_files_has_no_results(folder):
+    status, text = report(folder / "sound.yml", format="sarif")
+    assert 0 == status
+    log = json.loads(text)
+    jsonschema.validate(log, LOG)
+    (run,) = log["runs"]
+    assert [] == run["results"]
+    (artifact,) = run["artifacts"]
+    assert (folder / "sound.yml").as_uri() == artifact["location"]["uri"]
+
+
+def test_every_conformance_app_can_be_reported_in_every_format():
+    paths = sorted(APPS.glob("*.yml"))
+    assert len(paths) > 300
+    for format in ("text", "json", "sarif"):
+        status, text = report(*paths, format=format)
+        assert 1 == status
+        assert "ifelse-invalid.yml" in text
