@@ -86,7 +86,8 @@ def test_text_with_names_renders_as_jinja_renders_it(source: str, values: dict[s
     [
         "", "text", "\n", "\n\n", "a\r\n", "a\rb\r\n\r\n", "\n  a  \n\n  b\n", "{{ name }}",
         "{{name}}", "{{ name }}\n", "{{\tname\n}}!", "{{ name }}{{ count }}", "{ {{ name }} }",
-        "{{ name }}}", "} }} %} #}", "{{ missing }}|", "{{ nil }} {{ yes }} {{ rate }} {{ user }} {{ words }}",
+        "{{ name }}}", "} }} %} #}", "{{ missing }}|",
+        "{{ nil }} {{ yes }} {{ rate }} {{ user }} {{ words }}",
         "{a} % # {", "{{ name }}{",
     ],
 )  # fmt: skip
@@ -101,8 +102,8 @@ def test_text_with_names_needs_no_jinja(source: str) -> None:
     [
         "{{{ name }}}", "{{ name.x }}", "{{ name|upper }}", "{% if name %}{% endif %}",
         "{# note #}", "{{- name }}", "{{ name -}}", "{{+ name }}", "{{ 1 }}", "{{ 'x' }}",
-        "{{ true }}", "{{ None }}", "{{ self }}", "{{ not }}", "{{#start.x#}}", "{{ }}", "{{ a b }}",
-        "{{ größe }}", "{{", "{%",
+        "{{ true }}", "{{ None }}", "{{ self }}", "{{ not }}", "{{#start.x#}}", "{{ }}",
+        "{{ a b }}", "{{ größe }}", "{{", "{%",
     ],
 )  # fmt: skip
 def test_anything_more_is_for_jinja(source: str) -> None:

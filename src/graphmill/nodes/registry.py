@@ -5,9 +5,11 @@ from typing import Final
 from graphmill.nodes.assigner import ASSIGNER
 from graphmill.nodes.base import NodeType
 from graphmill.nodes.end import END
+from graphmill.nodes.http_request.node import HTTP_REQUEST
 from graphmill.nodes.if_else import IF_ELSE
 from graphmill.nodes.list_operator import LIST_OPERATOR
 from graphmill.nodes.start import START
+from graphmill.nodes.template_transform import TEMPLATE_TRANSFORM
 from graphmill.nodes.variable_aggregator import VARIABLE_AGGREGATOR, VARIABLE_ASSIGNER
 
 NODE_TYPES: Final[dict[str, NodeType]] = {
@@ -15,9 +17,11 @@ NODE_TYPES: Final[dict[str, NodeType]] = {
     for node_type in (
         ASSIGNER,
         END,
+        HTTP_REQUEST,
         IF_ELSE,
         LIST_OPERATOR,
         START,
+        TEMPLATE_TRANSFORM,
         VARIABLE_AGGREGATOR,
         VARIABLE_ASSIGNER,
     )

@@ -89,7 +89,7 @@ class OutboundRules:
 
     @classmethod
     def parse(cls, entries: Iterable[str]) -> Self:
-        """Read config `http_request.allow`. Raises ValueError that quotes the entry that is wrong."""
+        """Read config `http_request.allow`. Raises ValueError quoting the entry that is wrong."""
         networks: list[tuple[Network, int | None]] = []
         hosts: set[tuple[str, int | None]] = set()
         for entry in entries:

@@ -1,0 +1,1 @@
+"""http-request: one HTTP request and what came back (`nodes §10`)."""
