@@ -8,6 +8,7 @@ from graphmill.engine.outcome import Outcome
 from graphmill.engine.run import Run
 from graphmill.nodes.base import InlineNode, NodePorts, NodeType
 from graphmill.nodes.registry import NODE_TYPES
+from graphmill.sandbox.templates import InlineTemplates
 from graphmill.variables.pool import Pool
 from graphmill.variables.selectors import Selector
 from graphmill.variables.values import Value
@@ -18,7 +19,9 @@ class _Unreachable:
         raise AssertionError(f"this node was not given the outside, and asks for {name!r}")
 
 
-NO_PORTS = NodePorts(*(cast("Any", _Unreachable()) for _ in range(3)))
+NO_PORTS = NodePorts(
+    http=cast("Any", _Unreachable()), files=cast("Any", _Unreachable()), templates=InlineTemplates()
+)
 
 
 def build(node_type: str, data: Mapping[str, Any], ports: NodePorts = NO_PORTS) -> InlineNode:
