@@ -1,7 +1,7 @@
 """What can go wrong, as one tree.
 
     GraphmillError
-    ├── WorkflowInvalid           the author: a file that cannot run, with every problem and its place
+    ├── WorkflowInvalid           the author: a file that cannot run, with all its problems
     ├── RequestRefused            the caller: a parameter, a file mapping or an id is wrong
     │   ├── InvalidParameter
     │   ├── NotPublished
@@ -28,8 +28,8 @@
     ├── OutboundRefused           the SSRF guard does not let a request through
     └── ConfigInvalid             the operator: config.yaml
 
-A failing node is an outcome, not an exception (`engine.outcome`). Each façade has one table from these classes to its
-codes.
+A failing node is an outcome, not an exception (`engine.outcome`). Each façade has one table from
+these classes to its codes.
 """
 
 from collections.abc import Sequence
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
 
 class GraphmillError(Exception):
-    """Root of everything graphmill raises on purpose; `str()` is a sentence for the one who can act on it."""
+    """Root of all that is raised on purpose; `str()` is a sentence for whoever can act on it."""
 
 
 class ConfigInvalid(GraphmillError):
@@ -160,7 +160,7 @@ class CodeUnavailable(GraphmillError):
 
 
 class OutboundRefused(GraphmillError):
-    """The SSRF guard does not let this request out; the message names the rule and the setting that would."""
+    """The SSRF guard does not let this request out; the message names the setting that would."""
 
 
 def _in_brief(problem: "Problem") -> str:

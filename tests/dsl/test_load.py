@@ -323,6 +323,13 @@ workflow:
     assert Place(11, 7) == end.place_of(("absent",))
 
 
+def test_a_node_is_found_by_its_id():
+    workflow = load([START])
+    assert workflow.nodes[0] is workflow.node("start")
+    with pytest.raises(KeyError):
+        workflow.node("gone")
+
+
 @pytest.mark.parametrize(
     "item",
     [

@@ -1,3 +1,5 @@
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,8 +15,11 @@ from graphmill.errors import WorkflowInvalid
 from graphmill.nodes.base import NodeData, NodeType
 from graphmill.nodes.compile import compile_plan
 from graphmill.nodes.registry import NODE_TYPES
+from graphmill.sandbox.templates import InlineTemplates
 from tests.dsl.files import START, edges, load, node
 from tests.nodes.running import NO_PORTS
+
+PORTS = replace(NO_PORTS, templates=InlineTemplates())
 
 APPS = Path(__file__).parents[1] / "conformance/apps"
 
@@ -63,7 +68,7 @@ END = node("end", "end")
 
 def plan_of(*nodes, links=(), environment=None, **options):
     workflow = load([START, *nodes], edges(*links), **options)
-    return compile_plan(workflow, NO_PORTS, environment=environment or {}, node_types=TYPES)
+    return compile_plan(workflow, PORTS, environment=environment or {}, node_types=TYPES)
 
 
 def problems_of(*nodes, links=(), types=TYPES, **options):
@@ -73,7 +78,7 @@ def problems_of(*nodes, links=(), types=TYPES, **options):
 
 def refusal_of(workflow, **options):
     with pytest.raises(WorkflowInvalid) as caught:
-        compile_plan(workflow, NO_PORTS, **options)
+        compile_plan(workflow, PORTS, **options)
     return caught.value.problems
 
 
@@ -190,7 +195,7 @@ def test_what_building_a_node_refuses_is_told_in_its_words():
 def test_an_invalid_workflow_tells_everything_in_one_line():
     workflow = load([START, node("a", "llm", title="Ask"), node("b", "agent")])
     with pytest.raises(WorkflowInvalid) as caught:
-        compile_plan(workflow, NO_PORTS)
+        compile_plan(workflow, PORTS)
     lines = [problem.place.line for problem in caught.value.problems]
     assert (
         f"line {lines[0]}: Node type 'llm' is not supported (node Ask); "
@@ -307,7 +312,7 @@ def test_streaming_waits_for_nodes_that_write_what_is_shown():
         "end": replace(TYPES["end"], stream_template=lambda data: (("conversation", "c"),)),
     }
     workflow = load([START, *nodes], edges("start>w", "w>r"))
-    plan = compile_plan(workflow, NO_PORTS, node_types=shows)
+    plan = compile_plan(workflow, PORTS, node_types=shows)
     assert frozenset({1}) == plan.streams.gates
 
 
@@ -366,6 +371,11 @@ def test_conversation_variables_start_with_the_values_of_the_file_and_keep_their
     } == plan.types
 
 
+def test_a_server_that_compiles_does_not_load_what_only_checks_need():
+    program = "import sys, graphmill.nodes.compile; sys.exit('networkx' in sys.modules)"
+    assert 0 == subprocess.run([sys.executable, "-c", program], check=False).returncode
+
+
 # --- real files ----------------------------------------------------------------------------------
 
 
@@ -375,7 +385,7 @@ def test_every_conformance_app_compiles_or_says_what_is_wrong_with_which_node(pa
     assert workflow is not None
     unsupported = {node.id for node in workflow.nodes if node.type not in NODE_TYPES}
     try:
-        plan = compile_plan(workflow, NO_PORTS)
+        plan = compile_plan(workflow, PORTS)
     except WorkflowInvalid as error:
         refused = {problem.node_id for problem in error.problems}
         assert refused - unsupported <= BROKEN.get(path.stem, set())

@@ -1,13 +1,19 @@
-from typing import Literal
+from typing import Annotated, Literal
 
 import pytest
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from graphmill.dsl.model import Place
 from graphmill.errors import WorkflowInvalid
 from graphmill.nodes.base import NodeData, Section
 from graphmill.nodes.validation import read_data
 from tests.dsl.files import START, load, node
+
+
+def even(number: int) -> int:
+    if number % 2:
+        raise ValueError("expected an even number")
+    return number
 
 
 class Item(Section):
@@ -19,6 +25,8 @@ class Item(Section):
 class Example(NodeData):
     title: str
     count: int = 0
+    pairs: Annotated[int, AfterValidator(even)] = 0
+    size: Annotated[int, Field(ge=1)] = 1
     ratio: float = 0.0
     enabled: bool = False
     item: Item | None = None
@@ -48,6 +56,8 @@ def test_sound_data_is_read():
         ({"title": True}, [("title must be text, not true", "title")]),
         ({"count": "many"}, [("count must be a whole number, not 'many'", "count")]),
         ({"count": 1.5}, [("count must be a whole number, not 1.5", "count")]),
+        ({"pairs": 3}, [("pairs is wrong: expected an even number", "pairs")]),
+        ({"size": 0}, [("size is wrong: Input should be greater than or equal to 1", "size")]),
         ({"ratio": {}}, [("ratio must be a number, not a mapping", "ratio")]),
         ({"enabled": "perhaps"}, [("enabled must be true or false, not 'perhaps'", "enabled")]),
         ({"item": 5}, [("item must be a mapping, not 5", "item")]),

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import fields
+from dataclasses import MISSING, fields
 from pathlib import Path
 from typing import Final
 
@@ -50,7 +50,9 @@ def _concerns_graph(problem: Problem) -> bool:
 
 
 def _compile_problems(workflow: Workflow) -> Sequence[Problem]:
-    absent = {port.name: _Absent() for port in fields(NodePorts)}
+    absent = {
+        port.name: _Absent() for port in fields(NodePorts) if port.default_factory is MISSING
+    }
     # Nodes only keep their ports when they are built, so any object will do for each of them.
     ports = NodePorts(**absent)  # type: ignore[arg-type]
     try:

@@ -92,8 +92,15 @@ def read_document(content: str | bytes) -> Document:
         tree = build_tree(text)
     except Refused as refused:
         return _unreadable(refused.code, str(refused), _place(refused.mark), refused.hint)
-    except yaml.YAMLError as error:
-        return _unreadable("yaml-syntax", *_syntax_error(error, raw))
+    except yaml.MarkedYAMLError as error:
+        return _unreadable("yaml-syntax", *_syntax_error(error))
+    except yaml.reader.ReaderError as error:
+        return _unreadable(
+            "yaml-syntax",
+            f"Invalid YAML format: {error.reason} (character {error.character:#04x})",
+            _place_in(raw[: error.position].decode(errors="replace")),
+            "Remove the character.",
+        )
     duplicates = (
         Problem(
             Severity.WARNING,
@@ -112,21 +119,15 @@ def _unreadable(code: str, message: str, place: Place = _TOP, hint: str = "") ->
     return Document(None, Places("", {}), (problem,))
 
 
-def _syntax_error(error: yaml.YAMLError, raw: bytes) -> tuple[str, Place, str]:
-    """Message, place and hint, from the parser's own words."""
-    match error:
-        case yaml.MarkedYAMLError():
-            mark = error.problem_mark or error.context_mark
-            words = ", ".join(part for part in (error.context, error.problem) if part)
-            message = f"Invalid YAML format: {words}"
-            hint = "Check indentation, quotes and colons here and just above."
-            return message, _TOP if mark is None else _place(mark), hint
-        case yaml.reader.ReaderError():
-            before = raw[: error.position].decode(errors="replace")
-            message = f"Invalid YAML format: {error.reason} (character {error.character:#04x})"
-            return message, _place_in(before), "Remove the character."
-        case _:
-            return f"Invalid YAML format: {error}", _TOP, ""
+def _syntax_error(error: yaml.MarkedYAMLError) -> tuple[str, Place, str]:
+    """Message, place and hint, in the parser's own words."""
+    mark = error.problem_mark or error.context_mark
+    words = ", ".join(part for part in (error.context, error.problem) if part)
+    return (
+        f"Invalid YAML format: {words}",
+        _TOP if mark is None else _place(mark),
+        "Check indentation, quotes and colons here and just above.",
+    )
 
 
 def _place(mark: Mark) -> Place:

@@ -95,7 +95,7 @@ class _Anchored:
 
 
 def build_tree(text: str) -> Tree:
-    """Raises Refused, or yaml.YAMLError for a text that is no YAML."""
+    """Raises Refused, or MarkedYAMLError or ReaderError for a text that is no YAML."""
     return _Builder().build(text)
 
 
