@@ -12,6 +12,7 @@ import contextlib
 import gc
 import json
 import os
+import resource
 import select
 import signal
 import socket
@@ -26,6 +27,8 @@ import seccomp
 
 CONTROL = 3
 MESSAGE_BYTES = 65536
+DESCRIPTORS = 256
+"""How many this process may have: none that it does not know can lie above."""
 
 
 class Zygote:
@@ -35,18 +38,21 @@ class Zygote:
         self._calls: dict[int, int] = {}
         self._children: dict[int, int] = {}
         self._wall: seccomp.Filter | None = None
+        self._packages: tuple[str, ...] = ()
 
     def prepare(self, settings: dict[str, Any]) -> None:
         """Load everything, then give up everything. The order matters."""
         off = set(settings["layers_off"])
         # Libraries may start threads, and namespaces need a process with one.
         namespaces = "" if "namespaces" in off else kernel.unshare()
+        self._packages = tuple(settings["packages"])
         missing = preload.load(preload.STANDARD)
         missing += preload.load(preload.LIBRARIES, settings["library_folders"])
         missing += preload.load(settings["packages"], settings["package_folders"])
         self._zones = preload.load_time_zones()
         languages.warm_templates()
         dropped = kernel.drop_root()
+        kernel.drop_capabilities()
         # After the change of user, which forgets it.
         kernel.die_with_parent()
         kernel.hide_memory()
@@ -124,8 +130,8 @@ class Zygote:
         # it.
         self._control.detach()
         os.dup2(descriptor, CONTROL)
-        os.closerange(CONTROL + 1, 256)
-        call.answer(CONTROL, self._wall)
+        os.closerange(CONTROL + 1, DESCRIPTORS)
+        call.answer(CONTROL, self._wall, self._packages)
         call.exit_now()
 
     def _reap(self) -> None:
@@ -145,7 +151,10 @@ def main() -> None:
     descriptor = int(sys.argv[1])
     if descriptor != CONTROL:
         os.dup2(descriptor, CONTROL)
-    os.closerange(CONTROL + 1, 256)
+        # Its number may be high in a busy server, and no call may ever find it.
+        os.close(descriptor)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (DESCRIPTORS, DESCRIPTORS))
+    os.closerange(CONTROL + 1, DESCRIPTORS)
     sys.argv[:] = [""]
     control = socket.socket(fileno=CONTROL)
     settings = json.loads(control.recv(MESSAGE_BYTES))

@@ -5,10 +5,10 @@ import json
 import os
 import sys
 import threading
-import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
+import complaints
 import framing
 import kernel
 import languages
@@ -16,10 +16,9 @@ from seccomp import Filter
 
 RECURSION = 1000
 THREAD_STACK = 512 << 10
-ERROR_CHARACTERS = 20_000
 
-# Kept before strangers' code can put something else in their place.
-_encode: Callable[[Any], str] = json.JSONEncoder(ensure_ascii=False).encode
+# Kept before strangers' code can put something else in its place. Dify refuses NaN and infinities.
+_encode: Callable[[Any], str] = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
 
 
 class Capped(io.TextIOBase):
@@ -46,13 +45,14 @@ class Capped(io.TextIOBase):
         return "".join(self.parts) + note
 
 
-def answer(descriptor: int, wall: Filter | None) -> None:
-    """Serve the request that waits on `descriptor`."""
+def answer(descriptor: int, wall: Filter | None, packages: Sequence[str]) -> None:
+    """Serve the request on `descriptor`; `packages` come on top of the standard library."""
     request = framing.receive(descriptor)
     output, errors = Capped(request["log_characters"]), Capped(request["log_characters"])
     sys.stdout, sys.stderr = output, errors
     threading.stack_size(THREAD_STACK)
     sys.setrecursionlimit(RECURSION)
+    _reseed()
     kernel.limit(
         memory_bytes=request["memory_bytes"],
         cpu_seconds=request["cpu_seconds"],
@@ -60,44 +60,32 @@ def answer(descriptor: int, wall: Filter | None) -> None:
     )
     if wall is not None:
         wall.load()
-    reply = _run(request)
+    reply = _run(request, packages)
     reply["output"], reply["errors"] = output.text(), errors.text()
     framing.send(descriptor, _encode(reply))
 
 
-def _run(request: dict[str, Any]) -> dict[str, Any]:
+def _reseed() -> None:
+    """The standard library does it by itself after a fork; NumPy's numbers would repeat."""
+    numpy_random = sys.modules.get("numpy.random")
+    if numpy_random is not None:
+        numpy_random.seed()
+
+
+def _run(request: dict[str, Any], packages: Sequence[str]) -> dict[str, Any]:
     try:
         result = languages.RUN[request["language"]](request["source"], request["inputs"])
-        text = _encode(result)
-        if len(text) > request["result_characters"]:
-            limit = request["result_characters"]
-            return _failure(
-                "OutputTooLarge", f"the result has {len(text)} characters, {limit} are allowed"
-            )
+        size, limit = len(_encode(result)), request["result_characters"]
+        if size > limit:
+            message = f"The result has {size} characters as JSON, {limit} are allowed."
+            return {"ok": False, "kind": "OutputTooLarge", "message": message}
         return {"ok": True, "result": result}
     except MemoryError:
-        return _failure("MemoryError", "MemoryError: the code needs more memory than it may have")
+        message = "MemoryError: the code needs more memory than it may have"
+        return {"ok": False, "kind": "MemoryError", "message": message}
     except BaseException as error:
-        return _failure(type(error).__name__, _describe(error))
-
-
-def _failure(kind: str, message: str) -> dict[str, Any]:
-    return {"ok": False, "kind": kind, "message": message[:ERROR_CHARACTERS]}
-
-
-def _describe(error: BaseException) -> str:
-    """As an interpreter would print it, with the author's own lines only."""
-    try:
-        frames = [
-            frame
-            for frame in traceback.extract_tb(error.__traceback__)
-            if frame.filename == languages.SOURCE
-        ]
-        lines = traceback.format_list(frames[-5:])
-        head = ["Traceback (most recent call last):\n"] if lines else []
-        return "".join([*head, *lines, *traceback.format_exception_only(error)]).rstrip()
-    except BaseException:
-        return type(error).__name__
+        message = complaints.describe(error, request["language"], packages)
+        return {"ok": False, "kind": type(error).__name__, "message": message}
 
 
 def exit_now() -> None:

@@ -14,7 +14,8 @@ def receive(descriptor: int) -> dict[str, Any]:
 
 
 def send(descriptor: int, text: str) -> None:
-    body = text.encode("utf-8", "surrogatepass")
+    """Halves of surrogate pairs, which UTF-8 cannot hold, become question marks."""
+    body = text.encode("utf-8", "replace")
     rest = memoryview(struct.pack("!I", len(body)) + body)
     while rest:
         rest = rest[os.write(descriptor, rest) :]

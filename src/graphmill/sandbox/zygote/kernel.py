@@ -17,6 +17,7 @@ _PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_SET_NO_NEW_PRIVS = 1, 4, 38
 _SIGKILL = 9
 _CLONE_NEWUSER, _CLONE_NEWNET = 0x10000000, 0x40000000
 _CLONE_NEWIPC, _CLONE_NEWUTS = 0x08000000, 0x04000000
+_CAPABILITY_VERSION = 0x20080522
 # The same numbers on every machine.
 _LANDLOCK_CREATE, _LANDLOCK_RESTRICT = 444, 446
 
@@ -55,11 +56,20 @@ def drop_root() -> bool:
     """Become nobody when root."""
     if os.getuid() != 0:
         return False
-    with contextlib.suppress(OSError):
+    try:
         os.setgroups([])
-    os.setresgid(NOBODY, NOBODY, NOBODY)
-    os.setresuid(NOBODY, NOBODY, NOBODY)
+        os.setresgid(NOBODY, NOBODY, NOBODY)
+        os.setresuid(NOBODY, NOBODY, NOBODY)
+    except OSError:
+        # A container may have a root that cannot even do that.
+        return False
     return True
+
+
+def drop_capabilities() -> None:
+    """Whoever makes a user namespace has all rights in it; nobody here needs one."""
+    header = struct.pack("Ii", _CAPABILITY_VERSION, 0)
+    _libc.capset(header, bytes(24))
 
 
 def landlock() -> int:
@@ -99,6 +109,6 @@ def limit(*, memory_bytes: int, cpu_seconds: int, threads: int) -> None:
     }
     for kind, pair in pairs.items():
         resource.setrlimit(kind, pair)
-    # Counts all processes of the user on the host, so a busy host may be above it already.
+    # The kernel counts all threads of the user, those of other calls and maybe of other programs.
     with contextlib.suppress(ValueError, OSError):
         resource.setrlimit(resource.RLIMIT_NPROC, (threads, threads))

@@ -1,0 +1,72 @@
+"""What stands between strangers' code and the host, and whether that is enough."""
+
+from dataclasses import dataclass
+from enum import IntEnum
+from pathlib import Path
+from typing import Any, Final
+
+from graphmill.variables.values import Value
+
+_SELF_TEST: Final = Path(__file__).with_name("zygote") / "self_test.py"
+
+
+class Isolation(IntEnum):
+    NONE = 0
+    SECCOMP = 1
+    """The wall, without the layers behind it."""
+    FULL = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Layers:
+    """As the zygote reports them."""
+
+    seccomp: bool
+    landlock: int
+    """Version; 0 without it."""
+    namespaces: str
+    """root, userns, or empty without them."""
+    dropped_root: bool
+    missing: tuple[str, ...] = ()
+    """Modules that could not be loaded."""
+
+    @property
+    def isolation(self) -> Isolation:
+        if not self.seccomp:
+            return Isolation.NONE
+        return Isolation.FULL if self.landlock and self.namespaces else Isolation.SECCOMP
+
+
+def read_layers(report: dict[str, Any]) -> Layers:
+    return Layers(**{**report, "missing": tuple(report["missing"])})
+
+
+def shortfall(layers: Layers, required: Isolation) -> str:
+    """Why these layers are too few; empty when they are enough."""
+    if layers.isolation >= required:
+        return ""
+    if not layers.seccomp:
+        return "seccomp is not available on this host"
+    return "this host has no Landlock or no namespaces, and sandbox.require_isolation is full"
+
+
+def self_test() -> str:
+    """Python that tries what must not be possible; see `breaches_in`."""
+    return _SELF_TEST.read_text(encoding="utf-8")
+
+
+def breaches_in(result: Value) -> str:
+    """What the self-test could do, as a reason; empty when that was nothing."""
+    breaches = result.get("breaches") if isinstance(result, dict) else None
+    if not isinstance(breaches, list):
+        return "its self-test gave no result"
+    return f"behind its walls code could {', '.join(map(str, breaches))}" if breaches else ""
+
+
+def no_wall(reason: str) -> str:
+    """What the authors of code nodes are told."""
+    return (
+        f"Code nodes are off: {reason}. Run the server on Linux with seccomp, name a dify-sandbox "
+        "(CODE_EXECUTION_ENDPOINT), or set sandbox.allow_unsandboxed when nobody else writes "
+        "workflows."
+    )
