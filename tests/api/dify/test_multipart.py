@@ -145,6 +145,12 @@ async def test_field_named_file_is_no_part_of_the_file() -> None:
     assert [b"hello"] == [chunk async for chunk in upload.chunks()]
 
 
+async def test_endless_user_is_not_kept() -> None:
+    upload = form(part('name="user"', b"x" * 1_000_000), FILE, size=1000)
+    await read(upload)
+    assert 255 < len(upload.user) < 10_000
+
+
 @pytest.mark.parametrize(
     "body",
     [

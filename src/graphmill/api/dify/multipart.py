@@ -6,7 +6,7 @@ come."""
 
 import re
 from collections import deque
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import unquote_to_bytes
@@ -18,6 +18,7 @@ from graphmill.api.dify.errors import ApiError
 from graphmill.api.dify.requests import Body
 from graphmill.errors import NoFileUploaded, TooManyFiles
 
+MAX_USER_BYTES: Final = 4096
 _EXTENDED_NAME: Final = re.compile(rb"filename\*\s*=\s*([\w-]+)'[\w-]*'([^\s;]+)", re.IGNORECASE)
 
 
@@ -48,9 +49,9 @@ class UploadForm:
         self._header_value = b""
         self._file: FilePart | None = None
         self._files = 0
-        self._user: list[bytes] = []
+        self._user = bytearray()
         self._content: deque[bytes] = deque()
-        self._sink: list[bytes] | deque[bytes] | None = None
+        self._take: Callable[[bytes], None] | None = None
         self._is_ended = False
         self._parser = self._open_parser(boundary)
 
@@ -122,22 +123,27 @@ class UploadForm:
         _, options = parse_options_header(disposition)
         field = options.get(b"name")
         name = _file_name(disposition, options)
-        self._sink = None
+        self._take = None
         if name is None:
-            self._sink = self._user if field == b"user" else None
+            self._take = self._take_user if field == b"user" else None
             return
         self._files += 1
         if field == b"file" and self._file is None:
             declared = self._headers.get(b"content-type", b"").partition(b";")[0].strip()
             self._file = FilePart(name, declared.decode("latin-1").lower() or None)
-            self._sink = self._content
+            self._take = self._content.append
 
     def _on_part_data(self, data: bytes, start: int, end: int) -> None:
-        if self._sink is not None:
-            self._sink.append(data[start:end])
+        if self._take is not None:
+            self._take(data[start:end])
+
+    def _take_user(self, data: bytes) -> None:
+        """Of a user that is far too long, enough to see that it is."""
+        if len(self._user) < MAX_USER_BYTES:
+            self._user += data
 
     def _on_end(self) -> None:
-        self.user = b"".join(self._user).decode("utf-8", "replace")
+        self.user = self._user.decode("utf-8", "replace")
         self._is_ended = True
 
 

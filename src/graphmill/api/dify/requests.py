@@ -80,10 +80,11 @@ class Body:
         piece = await self.chunk()
         if self.is_complete:
             return piece
-        pieces = [piece]
+        # Not a list: a body in pieces of a few bytes would take a multiple of its length.
+        whole = bytearray(piece)
         while not self.is_complete:
-            pieces.append(await self.chunk())
-        return b"".join(pieces)
+            whole += await self.chunk()
+        return bytes(whole)
 
 
 async def read_object(call: Call) -> dict[str, Any]:
