@@ -1,0 +1,256 @@
+"""Our engine on the workloads: compiled plans, real nodes, events produced and nothing stored.
+
+    python benchmarks/engine.py          # a table of all workloads
+    python benchmarks/engine.py W1       # one of them, a JSON object a batch, as peers.py prints it
+
+CPU is that of the whole process. `calls` counts Python and C calls of one run and has no noise. W5
+and W5c call a server of their own that answers after 100 ms; W7 is 1000 runs asleep.
+"""
+
+import asyncio
+import gc
+import json
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from typing import Any, Final, cast
+
+sys.path.insert(0, str(Path(__file__).parent))
+import workloads
+
+from graphmill.dsl.load import load_workflow
+from graphmill.engine.context import NodeContext
+from graphmill.engine.driver import Driver, RunLimits
+from graphmill.engine.events import RunFinished, RunStatus
+from graphmill.engine.fanout import Feed
+from graphmill.engine.outcome import Outcome, Succeeded
+from graphmill.engine.plan import Plan
+from graphmill.engine.run import Run
+from graphmill.ids import new_id
+from graphmill.nodes.base import NodeData, NodePorts, NodeType
+from graphmill.nodes.compile import compile_plan
+from graphmill.nodes.registry import NODE_TYPES
+from graphmill.outbound.client import OutboundClient
+from graphmill.outbound.guard import OutboundRules
+from graphmill.ports import EventLog, NumberedEvent
+from graphmill.sandbox.templates import InlineTemplates
+
+BATCHES: Final = 3
+WAITING_RUNS: Final = 1000
+PARALLEL_RUNS: Final = 200
+
+
+class NoJournal:
+    """Takes the events and forgets them."""
+
+    def post(self, log: EventLog) -> None:
+        log.pending()
+
+    async def committed(self, log: EventLog) -> None:
+        return
+
+    async def history(self, run_id: str, *, after: int = 0) -> list[NumberedEvent]:
+        return []
+
+
+@dataclass(frozen=True, slots=True)
+class Workload:
+    text: str
+    runs: int
+    """In a batch."""
+    expected: str
+    at_once: bool = False
+
+
+def chosen(url: str) -> dict[str, Workload]:
+    return {
+        "W0": Workload(workloads.no_op(), 2000, "x"),
+        "W1": Workload(workloads.chain(20), 500, "x" + "." * 20),
+        "W1L": Workload(workloads.chain(200), 50, "x" + "." * 200),
+        "W2": Workload(workloads.fan_out(50), 200, "x."),
+        "W3": Workload(workloads.ladder(10), 500, "x"),
+        "W5": Workload(workloads.parallel_http(20, url), 10, '{"ok":true}'),
+        "W5c": Workload(
+            workloads.http_then_template(url), PARALLEL_RUNS, '{"ok":true}.', at_once=True
+        ),
+    }
+
+
+class Sleep:
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+
+    async def run(self, context: NodeContext) -> Outcome:
+        await asyncio.sleep(self._seconds)
+        return Succeeded({})
+
+
+def compiled(text: str, http: OutboundClient, *more: NodeType) -> Plan:
+    workflow = load_workflow(text).workflow
+    assert workflow is not None, "the workloads can be read"
+    ports = NodePorts(http=http, files=cast("Any", None), templates=InlineTemplates())
+    types = {**NODE_TYPES, **{node_type.name: node_type for node_type in more}}
+    return compile_plan(workflow, ports, node_types=types)
+
+
+def ready(plan: Plan) -> tuple[Driver, Feed]:
+    run = Run(
+        id=new_id(),
+        task_id=new_id(),
+        app_id="app",
+        workflow_id="workflow",
+        version="1",
+        sequence_number=1,
+        end_user_id="end-user",
+        user="bench",
+        inputs={"q": "x"},
+        created_at=time.time(),
+    )
+    feed = Feed(run.id)
+    driver = Driver(
+        run, plan, feed, NoJournal(), limits=RunLimits(), clock=time.time, new_id=new_id
+    )
+    return driver, feed
+
+
+async def drive(plan: Plan, expected: str) -> None:
+    driver, feed = ready(plan)
+    await driver.drive()
+    check(await feed.finished(), expected)
+
+
+def check(finished: RunFinished, expected: str) -> None:
+    if finished.status is not RunStatus.SUCCEEDED or finished.outputs != {"out": expected}:
+        raise SystemExit(f"wrong result: {finished}")
+
+
+async def batch(workload: Workload, plan: Plan) -> dict[str, float]:
+    """Milliseconds a run; of a workload that runs all at once, the wall time is that of all."""
+    wall, cpu = time.perf_counter(), time.process_time()
+    if workload.at_once:
+        async with asyncio.TaskGroup() as tasks:
+            for _ in range(workload.runs):
+                tasks.create_task(drive(plan, workload.expected))
+    else:
+        for _ in range(workload.runs):
+            await drive(plan, workload.expected)
+    cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
+    share = 1 if workload.at_once else workload.runs
+    return {"cpu_ms": cpu / workload.runs * 1000, "wall_ms": wall / share * 1000}
+
+
+async def count_calls(plan: Plan) -> int:
+    """Python and C calls of one run, storing off, from the first event to the last."""
+    driver, _ = ready(plan)
+    calls = 0
+
+    def count(frame: FrameType, event: str, argument: object) -> None:
+        nonlocal calls
+        if event in ("call", "c_call"):
+            calls += 1
+
+    sys.setprofile(count)
+    try:
+        await driver.drive()
+    finally:
+        sys.setprofile(None)
+    return calls
+
+
+async def waiting(http: OutboundClient) -> dict[str, float]:
+    """W7: memory and CPU of runs that wait in a node."""
+    seconds = 5.0
+    document = json.loads(workloads.no_op())
+    graph = document["workflow"]["graph"]
+    graph["nodes"].insert(1, {"id": "s", "data": {"type": "sleep", "title": "s"}})
+    graph["edges"] = [
+        {"source": "start", "target": "s", "sourceHandle": "source"},
+        {"source": "s", "target": "end", "sourceHandle": "source"},
+    ]
+    sleep = NodeType("sleep", NodeData, lambda *_: Sleep(seconds), waits=True)
+    plan = compiled(json.dumps(document), http, sleep)
+    await drive(compiled(workloads.no_op(), http), "x")
+    gc.collect()
+    before, wall = private_kb(), time.perf_counter()
+    async with asyncio.TaskGroup() as tasks:
+        for _ in range(WAITING_RUNS):
+            tasks.create_task(drive(plan, "x"))
+        await asyncio.sleep(2)
+        gc.collect()
+        growth, cpu = private_kb() - before, time.process_time()
+        await asyncio.sleep(1)
+        idle = time.process_time() - cpu
+    late = time.perf_counter() - wall - seconds
+    return {"kb_per_run": growth / WAITING_RUNS, "idle_cores": idle, "late_seconds": late}
+
+
+def private_kb() -> int:
+    lines = Path("/proc/self/smaps_rollup").read_text().splitlines()
+    return sum(int(line.split()[1]) for line in lines if line.startswith("Private_"))
+
+
+@contextmanager
+def delay_server() -> Iterator[str]:
+    """Its URL."""
+    script = Path(__file__).with_name("delay.py")
+    process = subprocess.Popen([sys.executable, script], stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None, "it was asked for"
+    try:
+        yield f"http://127.0.0.1:{process.stdout.readline().strip()}/"
+    finally:
+        process.terminate()
+        process.wait()
+
+
+async def with_client(work: Callable[[OutboundClient], Awaitable[None]]) -> None:
+    http = OutboundClient(OutboundRules.parse(["127.0.0.0/8"]))
+    try:
+        await work(http)
+    finally:
+        await http.close()
+
+
+async def table(url: str, http: OutboundClient) -> None:
+    print(f"{'':5}{'CPU µs/run':>12}{'µs/node':>10}{'wall ms':>10}{'calls':>8}")
+    for name, workload in chosen(url).items():
+        plan = compiled(workload.text, http)
+        await batch(workload, plan)
+        batches = [await batch(workload, plan) for _ in range(BATCHES)]
+        cpu = statistics.median(each["cpu_ms"] for each in batches) * 1000
+        wall = statistics.median(each["wall_ms"] for each in batches)
+        calls = "" if name.startswith("W5") else str(await count_calls(plan))
+        print(f"{name:5}{cpu:12.1f}{cpu / len(plan.steps):10.2f}{wall:10.3f}{calls:>8}")
+    asleep = await waiting(http)
+    print(
+        f"W7    {asleep['kb_per_run']:.1f} KB/run, {asleep['idle_cores']:.4f} cores, "
+        f"{asleep['late_seconds']:.2f} s late"
+    )
+
+
+async def single(name: str, url: str, http: OutboundClient) -> None:
+    if name == "W7":
+        print(json.dumps(await waiting(http)))
+        return
+    workload = chosen(url)[name]
+    plan = compiled(workload.text, http)
+    await batch(workload, plan)
+    for _ in range(BATCHES):
+        print(json.dumps(await batch(workload, plan)))
+
+
+def main() -> None:
+    with delay_server() as url:
+        if len(sys.argv) > 1:
+            asyncio.run(with_client(lambda http: single(sys.argv[1], url, http)))
+        else:
+            asyncio.run(with_client(lambda http: table(url, http)))
+
+
+if __name__ == "__main__":
+    main()
