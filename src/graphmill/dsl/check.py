@@ -10,7 +10,6 @@ from typing import Final
 from graphmill.dsl.flow import Flow, trace
 from graphmill.dsl.model import (
     AppMode,
-    EdgeDefinition,
     NodeDefinition,
     Problem,
     Severity,
@@ -126,28 +125,39 @@ def _check_handles(workflow: Workflow, facts: Mapping[str, NodeFacts | None]) ->
     nodes = {node.id: node for node in workflow.nodes}
     for edge in workflow.edges:
         known = facts.get(edge.source)
-        if known is not None:
-            yield from _check_handle(edge, nodes[edge.source], known)
+        if known is None:
+            continue
+        node = nodes[edge.source]
+        exits = _exits(node, known)
+        if exits is None and edge.handle != "source":
+            yield Problem(
+                Severity.WARNING,
+                "ignored-handle",
+                f"The node has one exit, so the edge at {edge.handle!r} is always followed",
+                edge.place,
+                "Set its error strategy." if edge.handle == _FAIL_BRANCH else "",
+                node.id,
+                node.title,
+            )
+        elif exits is not None and edge.handle not in exits:
+            others = f"Its exits are {', '.join(sorted(exits))}."
+            yield Problem(
+                Severity.WARNING,
+                "unknown-handle",
+                f"The node has no exit {edge.handle!r}, so the edge is never followed",
+                edge.place,
+                did_you_mean(edge.handle, exits) or others,
+                node.id,
+                node.title,
+            )
 
 
-def _check_handle(
-    edge: EdgeDefinition, node: NodeDefinition, facts: NodeFacts
-) -> Iterator[Problem]:
-    fails_over = node.data.get("error_strategy") == _FAIL_BRANCH
-    exits = facts.handles or frozenset({"source", "success-branch"} if fails_over else {"source"})
-    if fails_over:
-        exits |= {_FAIL_BRANCH}
-    if edge.handle in exits:
-        return
-    if facts.handles is None and not fails_over:
-        code = "ignored-handle"
-        message = f"The node has one exit, so the edge at {edge.handle!r} is always followed"
-        hint = "Did you mean to set its error strategy?" if edge.handle == _FAIL_BRANCH else ""
-    else:
-        code = "unknown-handle"
-        message = f"The node has no exit {edge.handle!r}, so the edge is never followed"
-        hint = did_you_mean(edge.handle, exits) or f"Its exits are {', '.join(sorted(exits))}."
-    yield Problem(Severity.WARNING, code, message, edge.place, hint, node.id, node.title)
+def _exits(node: NodeDefinition, facts: NodeFacts) -> frozenset[str] | None:
+    """The exits that a node chooses from; None when all its edges are followed."""
+    if node.data.get("error_strategy") != _FAIL_BRANCH:
+        return facts.handles
+    exits = facts.handles if facts.handles is not None else frozenset({"source", "success-branch"})
+    return exits | {_FAIL_BRANCH}
 
 
 def _check_environment(workflow: Workflow) -> Iterator[Problem]:

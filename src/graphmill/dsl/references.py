@@ -23,24 +23,31 @@ _OF_FAILURES: Final = frozenset({"error_message", "error_type"})
 
 
 @dataclass(frozen=True, slots=True)
+class _Complaint:
+    code: str
+    message: str
+    hint: str
+
+
+@dataclass(frozen=True, slots=True)
 class _Scope:
     """The variables that exist in a workflow: by namespace or node id, None where unknown."""
 
     variables: Mapping[str, frozenset[str] | None]
 
-    def complaint(self, selector: Selector) -> tuple[str, str, str] | None:
-        """Code, message and hint when `selector` leads nowhere."""
+    def complaint(self, selector: Selector) -> _Complaint | None:
+        """What is wrong when `selector` leads nowhere."""
         head, *rest = selector
         if head not in self.variables:
             message = f"There is no node {head!r} to take {'.'.join(rest)!r} from"
-            return "unknown-node", message, did_you_mean(head, self.variables)
+            return _Complaint("unknown-node", message, did_you_mean(head, self.variables))
         known = self.variables[head]
         if not rest or known is None or rest[0] in known:
             return None
         hint = did_you_mean(rest[0], known)
         if not hint and known:
             hint = f"It has {', '.join(sorted(known))}."
-        return "unknown-variable", f"{head!r} has no variable {rest[0]!r}", hint
+        return _Complaint("unknown-variable", f"{head!r} has no variable {rest[0]!r}", hint)
 
 
 def check_references(
@@ -57,9 +64,15 @@ def check_references(
             complaint = scope.complaint(selector) if selector else None
             if complaint is None:
                 continue
-            code, message, hint = complaint
             for path in places.get(selector, [()]):
-                yield node_problem(node, code, message, path, hint=hint, severity=Severity.WARNING)
+                yield node_problem(
+                    node,
+                    complaint.code,
+                    complaint.message,
+                    path,
+                    hint=complaint.hint,
+                    severity=Severity.WARNING,
+                )
 
 
 def _scope(workflow: Workflow, facts: Mapping[str, NodeFacts | None]) -> _Scope:

@@ -126,13 +126,11 @@ def _graph_problem(code: str, message: str, place: Place, hint: str = "") -> Pro
 def _compile_node(
     index: int, node: NodeDefinition, ports: NodePorts, node_types: Mapping[str, NodeType]
 ) -> _Part:
-    node_type = node_types.get(node.type)
-    if node_type is None:
-        raise WorkflowInvalid((_unsupported(node, node_types),))
     problems: list[Problem] = []
     with _collected(problems):
         recourse = read_recourse(node)
     with _collected(problems):
+        node_type = _type_of(node, node_types)
         data = read_data(node, node_type.data)
         run = _build(node, node_type, data, ports).run
     if problems:
@@ -164,15 +162,15 @@ def _is_inside(node: NodeDefinition) -> bool:
     return bool(node.parent_id or data.get("isInIteration") or data.get("isInLoop"))
 
 
-def _unsupported(node: NodeDefinition, node_types: Mapping[str, NodeType]) -> Problem:
-    return node_problem(
-        node,
-        "unknown-node-type",
-        f"Node type {node.type!r} is not supported",
-        ("type",),
-        hint=f"{did_you_mean(node.type, node_types)} "
-        f"Supported are {', '.join(sorted(node_types))}.".lstrip(),
-    )
+def _type_of(node: NodeDefinition, node_types: Mapping[str, NodeType]) -> NodeType:
+    try:
+        return node_types[node.type]
+    except KeyError:
+        message = f"Node type {node.type!r} is not supported"
+        supported = f"Supported are {', '.join(sorted(node_types))}."
+        hint = f"{did_you_mean(node.type, node_types)} {supported}".lstrip()
+        problem = node_problem(node, "unknown-node-type", message, ("type",), hint=hint)
+        raise WorkflowInvalid((problem,)) from None
 
 
 def _build(node: NodeDefinition, node_type: NodeType, data: object, ports: NodePorts) -> Node:
