@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Final
 
 from graphmill.jsontext import encode
-from graphmill.variables.files import IDENTITY, File
+from graphmill.variables.files import IDENTITY, File, TransferMethod
 
 WORKSPACE_ID: Final = "6f7d2c1e-5a0b-5c0e-9d43-2f8f1f6a7b10"
 """Dify's `tenant_id`; there is one workspace here."""
@@ -26,13 +26,15 @@ class Wire:
         if not isinstance(value, File):
             raise TypeError(f"{type(value).__name__} is no JSON value")
         url = self._url_of(value)
+        is_upload = value.transfer_method == TransferMethod.LOCAL_FILE
         return {
             "dify_model_identity": IDENTITY,
             "id": value.id,
             "tenant_id": WORKSPACE_ID,
             "type": value.type,
             "transfer_method": value.transfer_method,
-            "remote_url": value.remote_url or url,
+            # Dify gives an upload its link here too, and a file made by a run none.
+            "remote_url": url if is_upload else value.remote_url,
             "related_id": value.related_id,
             "reference": value.related_id,
             "filename": value.filename,
