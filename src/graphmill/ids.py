@@ -4,6 +4,7 @@ A derived id is the same on every server: clients can keep it, and nobody has to
 """
 
 import os
+import time
 from typing import Final
 from uuid import UUID, uuid5
 
@@ -21,7 +22,9 @@ if hasattr(os, "register_at_fork"):
 
 
 def new_id() -> str:
-    """A random UUID (version 4). Made in batches: one at a time costs four times as much."""
+    """A UUID of version 4, random but for its beginning, which tells when it was made.
+
+    They are made in batches: one at a time costs four times as much."""
     while True:
         try:
             return _stock.pop()
@@ -50,10 +53,13 @@ def log_id_of(run_id: str) -> str:
 
 
 def _make_batch() -> list[str]:
-    digits = os.urandom(16 * _BATCH).hex()
+    # Ids that begin with the time stand side by side in an index, where quite random ones would
+    # touch a page each.
+    at = f"{int(time.time() * 1000):012x}"
+    head = f"{at[:8]}-{at[8:]}-4"
+    digits = os.urandom(10 * _BATCH).hex()
     return [
-        f"{digits[at : at + 8]}-{digits[at + 8 : at + 12]}-4{digits[at + 13 : at + 16]}"
-        f"-{_VARIANTS[int(digits[at + 16], 16)]}{digits[at + 17 : at + 20]}"
-        f"-{digits[at + 20 : at + 32]}"
-        for at in range(0, len(digits), 32)
+        f"{head}{digits[i : i + 3]}-{_VARIANTS[int(digits[i + 3], 16)]}{digits[i + 4 : i + 7]}"
+        f"-{digits[i + 7 : i + 19]}"
+        for i in range(0, len(digits), 20)
     ]

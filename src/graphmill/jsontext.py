@@ -16,14 +16,17 @@ Default: TypeAlias = Callable[[Any], object]
 
 _OPTIONS: Final = orjson.OPT_PASSTHROUGH_DATACLASS
 _DIGITS_AS_ZEROS: Final = bytes(0x30 if 0x30 <= byte <= 0x39 else 0x20 for byte in range(256))
+_MAX_DEPTH: Final = 254
+"""Levels of lists and mappings that orjson writes."""
 _LONG_NUMBER: Final = b"0" * 19
 """-9223372036854775809 is the shortest integer that does not fit into 64 bits."""
 
 
 def encode(value: object, *, default: Default | None = None) -> bytes:
-    """JSON as UTF-8, without blanks. NaN and infinities become null; dataclasses go to `default`.
+    """JSON as UTF-8, without blanks. Dataclasses go to `default`.
 
-    Raises TypeError for what cannot be written, ValueError for what is nested too deep."""
+    NaN and infinities become null, and so does what is nested deeper than 254 levels. Raises
+    TypeError for what is no JSON."""
     try:
         return orjson.dumps(value, default, _OPTIONS)
     except TypeError:
@@ -46,10 +49,8 @@ def storable(text: str) -> str:
 
 
 def _encode_slowly(value: object, default: Default | None) -> bytes:
-    try:
-        text = json.dumps(_plain(value, default), ensure_ascii=False, separators=(",", ":"))
-    except RecursionError:
-        raise ValueError("The value is nested too deep to be written as JSON") from None
+    plain = _plain(value, default, _MAX_DEPTH)
+    text = json.dumps(plain, ensure_ascii=False, separators=(",", ":"))
     # A lone surrogate stands inside a string, where `\udxxx` is JSON's own way to write it.
     return text.encode("utf-8", "backslashreplace")
 
@@ -61,17 +62,20 @@ def _decode_slowly(text: bytes) -> Any:
         raise ValueError("The JSON text is nested too deep") from None
 
 
-def _plain(value: object, default: Default | None) -> object:
+def _plain(value: object, default: Default | None, depth: int) -> object:
+    """`value` without anything that JSON does not know, `depth` levels of it."""
     match value:
         case None | str() | int():
             return value
         case float():
             return value if math.isfinite(value) else None
+        case dict() | list() | tuple() if depth == 0:
+            return None
         case dict():
-            return {str(key): _plain(item, default) for key, item in value.items()}
+            return {str(key): _plain(item, default, depth - 1) for key, item in value.items()}
         case list() | tuple():
-            return [_plain(item, default) for item in value]
+            return [_plain(item, default, depth - 1) for item in value]
         case _ if default is not None:
-            return _plain(default(value), default)
+            return _plain(default(value), default, depth)
         case _:
             raise TypeError(f"{type(value).__name__} is no JSON value")

@@ -44,7 +44,7 @@ class Sorted:
 
 
 def sort_events(events: Sequence[NumberedEvent], starts: Starts) -> Sorted:
-    """Sort `events` and keep account of `starts`.
+    """Sort `events`, of which there is at least one, and keep account of `starts`.
 
     The end of a node tells its start as well. So a start gets an entry of its own only if the end
     is not among `events`."""
@@ -52,13 +52,13 @@ def sort_events(events: Sequence[NumberedEvent], starts: Starts) -> Sorted:
     chunks = _Chunks(result.others)
     for sequence, event in events:
         match event:
+            case NodeFinished():
+                start, _ = starts.pop(event.execution.id, (None, None))
+                result.nodes.append(_node_finished(sequence, start, event))
+            case NodeStarted():
+                starts[event.execution.id] = (sequence, event.execution)
             case TextChunk():
                 chunks.add(sequence, event)
-            case NodeStarted(execution):
-                starts[execution.id] = (sequence, execution)
-            case NodeFinished():
-                start = starts.pop(event.execution.id, None)
-                result.nodes.append(_node_finished(sequence, start and start[0], event))
             case RunStarted():
                 result.started = (sequence, event)
             case RunFinished():
@@ -68,7 +68,7 @@ def sort_events(events: Sequence[NumberedEvent], starts: Starts) -> Sorted:
             case VariableUpdated():
                 result.others.append(["variable", sequence, event.selector, event.value])
     if starts:
-        first = events[0][0] if events else 0
+        first = events[0][0]
         result.others += [
             ["start", sequence, _execution(execution)]
             for sequence, execution in starts.values()
@@ -78,7 +78,7 @@ def sort_events(events: Sequence[NumberedEvent], starts: Starts) -> Sorted:
 
 
 def pack(entries: object) -> bytes:
-    """JSON in which files can be told from other mappings. Raises ValueError or TypeError."""
+    """JSON in which files can be told from other mappings."""
     return encode(entries, default=_file)
 
 

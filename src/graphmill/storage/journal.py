@@ -64,7 +64,9 @@ _EVENTS = union_all(*(
 
 
 class SqlJournal:
-    """Call `open` for each new run, before its first event is posted."""
+    """Call `open` for each new run, before its first event is posted.
+
+    What comes after a run's RunFinished is not recorded."""
 
     def __init__(self, database: Database, *, clock: Callable[[], float] = time) -> None:
         self._database = database
@@ -77,7 +79,9 @@ class SqlJournal:
         self._recorders[run.id] = _Recorder(run, log, self._database, self._clock, forget)
 
     def post(self, log: EventLog) -> None:
-        self._recorders[log.run_id].post()
+        recorder = self._recorders.get(log.run_id)
+        if recorder is not None:
+            recorder.post()
 
     async def committed(self, log: EventLog) -> None:
         recorder = self._recorders.get(log.run_id)
@@ -106,8 +110,8 @@ class _Recorder:
     """Writes one run. Events that could not be written are tried again with the next ones."""
 
     __slots__ = (
-        "_clock", "_commit", "_database", "_forget", "_is_over", "_is_posted", "_log", "_run",
-        "_starts", "_writes",
+        "_clock", "_commit", "_database", "_fault", "_forget", "_is_over", "_is_posted", "_log",
+        "_run", "_starts", "_writes",
     )  # fmt: skip
 
     def __init__(
@@ -129,6 +133,7 @@ class _Recorder:
         self._commit: asyncio.Future[StoreError | None] | None = None
         self._is_posted = False
         self._is_over = False
+        self._fault: Exception | None = None
 
     def post(self) -> None:
         if not self._is_posted:
@@ -145,9 +150,16 @@ class _Recorder:
     def _take(self) -> Sequence[Write]:
         """All that happened since the last group was made up."""
         self._is_posted = False
+        if self._fault is not None:
+            raise self._fault
         events = self._log.pending()
-        if events:
-            self._writes += self._project(events)
+        try:
+            if events:
+                self._writes += self._project(events)
+        except Exception as error:
+            # Without these events the run would look like another one: no later ones either.
+            self._fault = error
+            raise
         return self._writes
 
     def _settle(self, commit: asyncio.Future[StoreError | None]) -> None:

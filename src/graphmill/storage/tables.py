@@ -73,6 +73,7 @@ runs = Table(
     Column("inputs", Text, nullable=False),
     Column("outputs", Text, nullable=False),
     Index("runs_by_app", "app_id", "created_at", "status"),
+    Index("runs_by_time", "created_at"),
     Index("runs_by_end_user", "end_user_id", "created_at"),
     Index("runs_by_task", "task_id"),
     Index(

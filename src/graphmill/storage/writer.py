@@ -30,8 +30,9 @@ Source: TypeAlias = Callable[[], Sequence[Write]]
 class Writer:
     """Belongs to the event loop that made it, and takes the connection over."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: sqlite3.Connection, *, backlog: int = BACKLOG) -> None:
         self._connection = connection
+        self._backlog = backlog
         self._loop = asyncio.get_running_loop()
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="database-writer")
         self._waiting: list[tuple[Source, asyncio.Future[StoreError | None]]] = []
@@ -46,8 +47,8 @@ class Writer:
         future: asyncio.Future[StoreError | None] = self._loop.create_future()
         if self._is_closed:
             future.set_result(StoreUnreachable("The database is closed"))
-        elif len(self._waiting) >= BACKLOG:
-            future.set_result(StoreUnreachable(f"{BACKLOG} writes wait for the database"))
+        elif len(self._waiting) >= self._backlog:
+            future.set_result(StoreUnreachable(f"{self._backlog} writes wait for the database"))
         else:
             self._waiting.append((source, future))
             if self._idle.is_set():
