@@ -50,9 +50,7 @@ def _concerns_graph(problem: Problem) -> bool:
 
 
 def _compile_problems(workflow: Workflow) -> Sequence[Problem]:
-    absent = {
-        port.name: _Absent() for port in fields(NodePorts) if port.default_factory is MISSING
-    }
+    absent = {port.name: _Absent() for port in fields(NodePorts) if port.default_factory is MISSING}
     # Nodes only keep their ports when they are built, so any object will do for each of them.
     ports = NodePorts(**absent)  # type: ignore[arg-type]
     try:
