@@ -1,12 +1,12 @@
-"""Runs one inline node as the driver does, without a driver."""
+"""Runs one node as the driver does, without a driver."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, NoReturn, cast
 
 from graphmill.engine.context import NodeContext
 from graphmill.engine.outcome import Outcome
 from graphmill.engine.run import Run
-from graphmill.nodes.base import InlineNode, NodePorts, NodeType
+from graphmill.nodes.base import InlineNode, NodePorts, NodeType, WaitingNode
 from graphmill.nodes.registry import NODE_TYPES
 from graphmill.sandbox.templates import InlineTemplates
 from graphmill.variables.pool import Pool
@@ -20,7 +20,10 @@ class _Unreachable:
 
 
 NO_PORTS = NodePorts(
-    http=cast("Any", _Unreachable()), files=cast("Any", _Unreachable()), templates=InlineTemplates()
+    http=cast("Any", _Unreachable()),
+    files=cast("Any", _Unreachable()),
+    templates=InlineTemplates(),
+    code=cast("Any", _Unreachable()),
 )
 
 
@@ -45,6 +48,30 @@ def run_node(
     """What the node ends with when the run holds `values`, by namespace.
 
     Those of `start` are the inputs of the run too; `types` are declared ones."""
+    return build(node_type, data, ports).run(context_of(values, types=types))
+
+
+async def run_waiting_node(
+    node_type: str,
+    data: Mapping[str, Any],
+    values: Mapping[str, Mapping[str, Value]] | None = None,
+    *,
+    ports: NodePorts,
+    secrets: Collection[str] = (),
+    has_recourse: bool = False,
+) -> Outcome:
+    """As `run_node`, for a node that waits."""
+    node = cast("WaitingNode", build(node_type, data, ports))
+    return await node.run(context_of(values, secrets=secrets, has_recourse=has_recourse))
+
+
+def context_of(
+    values: Mapping[str, Mapping[str, Value]] | None,
+    *,
+    types: Mapping[Selector, str] | None = None,
+    secrets: Collection[str] = (),
+    has_recourse: bool = False,
+) -> NodeContext:
     namespaces = {name: dict(group) for name, group in (values or {}).items()}
     run = Run(
         id="run-1",
@@ -58,6 +85,7 @@ def run_node(
         inputs=dict(namespaces.get("start", {})),
         created_at=1795253473.25,
     )
-    pool = Pool({"sys": run.system_values(), **namespaces}, types=types or {})
-    context = NodeContext(pool, run, "execution-1", "run-1:node", has_recourse=False)
-    return build(node_type, data, ports).run(context)
+    pool = Pool(
+        {"sys": run.system_values(), **namespaces}, secrets=frozenset(secrets), types=types or {}
+    )
+    return NodeContext(pool, run, "execution-1", "run-1:node", has_recourse)
