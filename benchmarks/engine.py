@@ -94,7 +94,8 @@ class Sleep:
 def compiled(text: str, http: OutboundClient, *more: NodeType) -> Plan:
     workflow = load_workflow(text).workflow
     assert workflow is not None, "the workloads can be read"
-    ports = NodePorts(http=http, files=cast("Any", None), templates=InlineTemplates())
+    nothing = cast("Any", None)
+    ports = NodePorts(http=http, files=nothing, templates=InlineTemplates(), code=nothing)
     types = {**NODE_TYPES, **{node_type.name: node_type for node_type in more}}
     return compile_plan(workflow, ports, node_types=types)
 

@@ -173,6 +173,62 @@ class HttpRequestSettings(Section):
     max_response_bytes: ResponseSizes = ResponseSizes()
 
 
+class PythonSettings(Section):
+    backend: Literal["auto", "cpython", "remote"] = "auto"
+    """auto: the dify-sandbox if there is an endpoint, else the sandbox of this server."""
+    packages_dir: FilePath | None = None
+    """Where `pip install --target` put what code may import besides the standard library."""
+    preload: tuple[str, ...] = ()
+    """Modules in `packages_dir` that code may import: only what is loaded at start is there."""
+
+
+class JavaScriptSettings(Section):
+    backend: Literal["auto", "quickjs", "remote"] = "auto"
+
+
+class RemoteTimeouts(Section):
+    connect: PositiveFloat = 10
+    read: PositiveFloat = 60
+    write: PositiveFloat = 10
+
+
+class RemoteSandboxSettings(Section):
+    """A dify-sandbox service."""
+
+    endpoint: Annotated[HttpUrl | None, BeforeValidator(_filled)] = None
+    """CODE_EXECUTION_ENDPOINT when the file does not say."""
+    api_key: SecretStr = SecretStr("dify-sandbox")
+    """CODE_EXECUTION_API_KEY when the file does not say."""
+    timeout_seconds: RemoteTimeouts = RemoteTimeouts()
+    verify_tls: bool = True
+
+
+class CodeLimitSettings(Section):
+    """Of one call; the last three of all of them."""
+
+    wall_seconds: PositiveFloat = 30
+    cpu_seconds: PositiveInt = 10
+    memory_mb: int = Field(256, ge=64)
+    concurrency: PositiveInt = 16
+    queue: NonNegativeInt = 256
+    queue_seconds: PositiveFloat = 10
+
+
+class SandboxSettings(Section):
+    python: PythonSettings = PythonSettings()
+    javascript: JavaScriptSettings = JavaScriptSettings()
+    remote: RemoteSandboxSettings = RemoteSandboxSettings()
+    limits: CodeLimitSettings = CodeLimitSettings()
+    require_isolation: Literal["seccomp", "full"] = "seccomp"
+    allow_unsandboxed: bool = False
+
+    @model_validator(mode="after")
+    def _remote_needs_an_endpoint(self) -> Self:
+        if "remote" in (self.python.backend, self.javascript.backend) and not self.remote.endpoint:
+            raise ValueError("backend remote needs remote.endpoint")
+        return self
+
+
 class UploadSizes(Section):
     document: PositiveInt = 15
     image: PositiveInt = 10
@@ -214,7 +270,7 @@ class Settings(Section):
     models: tuple[ModelSettings, ...] = ()
     speech: SpeechSettings = SpeechSettings()
     http_request: HttpRequestSettings = HttpRequestSettings()
-    sandbox: dict[str, Any] = Field(default={}, repr=False)
+    sandbox: SandboxSettings = SandboxSettings()
     limits: LimitSettings = LimitSettings()
     retention: RetentionSettings = RetentionSettings()
     ocs: dict[str, Any] = Field(default={}, repr=False)
@@ -224,6 +280,10 @@ class Settings(Section):
 _Mistake: TypeAlias = tuple[DataPath, str]
 """Where in the file, and what is wrong there."""
 
+_DIFY_NAMES: Final = {
+    "endpoint": "CODE_EXECUTION_ENDPOINT",
+    "api_key": "CODE_EXECUTION_API_KEY",
+}
 _REFERENCE: Final = re.compile(r"\$\{(?:([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\})?")
 
 
@@ -232,7 +292,7 @@ def load_settings(path: Path | None, *, environ: Mapping[str, str]) -> Settings:
 
     Raises ConfigInvalid with every mistake of the file, one a line, each with its place."""
     if path is None:
-        return Settings()
+        return Settings.model_validate(_with_dify_names({}, environ))
     try:
         content = path.read_bytes()
     except OSError as error:
@@ -257,11 +317,27 @@ def _read(data: object, folder: Path, environ: Mapping[str, str]) -> Settings | 
     data = _expand({} if data is None else data, environ, (), mistakes)
     if mistakes:
         return mistakes
+    data = _with_dify_names(data, environ)
     try:
         settings = Settings.model_validate(data, context={"folder": folder})
     except ValidationError as error:
         return [(detail["loc"], _sentence(detail)) for detail in error.errors()]
     return list(_clashes(settings)) or settings
+
+
+def _with_dify_names(data: object, environ: Mapping[str, str]) -> object:
+    """Variables that Dify's own deployment has count where the file says nothing."""
+    named = {key: environ[name] for key, name in _DIFY_NAMES.items() if environ.get(name)}
+    return _filled_up(data, {"sandbox": {"remote": named}})
+
+
+def _filled_up(data: object, defaults: object) -> object:
+    """`data` with the defaults for what it leaves out, level by level."""
+    if data is None:
+        return defaults
+    if not isinstance(data, dict) or not isinstance(defaults, dict):
+        return data
+    return {**data, **{key: _filled_up(data.get(key), defaults[key]) for key in defaults}}
 
 
 def _expand(

@@ -3,8 +3,10 @@
 What is opened here is closed in reverse order: first the runs end, last the database is closed.
 """
 
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
 
 from graphmill.background import Background
 from graphmill.config import Settings
@@ -15,7 +17,9 @@ from graphmill.files.signing import UrlSigner, load_key
 from graphmill.nodes.base import NodePorts
 from graphmill.outbound.client import OutboundClient
 from graphmill.outbound.guard import OutboundRules
-from graphmill.ports import FileVault, HttpClient, HttpLimits, Timeouts
+from graphmill.outbound.urls import Target
+from graphmill.ports import FileStore, FileVault, HttpClient, HttpLimits, Timeouts
+from graphmill.sandbox.runner import Sandbox
 from graphmill.sandbox.templates import InlineTemplates
 from graphmill.service.apps import Catalog
 from graphmill.service.bench import Bench
@@ -23,16 +27,45 @@ from graphmill.service.dispatcher import Dispatcher
 from graphmill.service.file_access import FileAccess
 from graphmill.service.loose_files import LooseFiles
 from graphmill.service.reload import reload_on_change
+from graphmill.service.retention import prune_regularly
 from graphmill.service.runs import Runs
 from graphmill.service.services import Services
 from graphmill.service.uploads import Uploads
 from graphmill.storage.apps import AppStore
-from graphmill.storage.database import open_database
+from graphmill.storage.database import Database, open_database
 from graphmill.storage.end_users import EndUserStore
 from graphmill.storage.journal import SqlJournal
 from graphmill.storage.memory import MemoryJournal
+from graphmill.storage.prune import Pruned, prune
 from graphmill.storage.runs import RunStore
 from graphmill.storage.uploads import UploadStore
+
+
+@dataclass(frozen=True, slots=True)
+class Storage:
+    """What lasts: the database and the bytes of files."""
+
+    database: Database
+    files: FileStore
+    prune: Callable[[], Awaitable[Pruned]]
+    """Forget what is older than the settings allow. Raises StoreError."""
+
+
+@asynccontextmanager
+async def open_storage(settings: Settings) -> AsyncIterator[Storage]:
+    """Open it, with the tables of this version. Raises ConfigInvalid or StoreError."""
+    if settings.storage.kind != "local":
+        raise ConfigInvalid("storage.kind: only local works so far; leave the key out")
+    url = settings.database_url
+    files = LocalFiles(settings.data_dir / "files")
+    async with open_database(
+        None if url is None else url.get_secret_value(), settings.data_dir
+    ) as database:
+
+        async def prune_old() -> Pruned:
+            return await prune(database, files, settings.retention, now=time.time())
+
+        yield Storage(database, files, prune_old)
 
 
 @asynccontextmanager
@@ -43,20 +76,19 @@ async def build(settings: Settings) -> AsyncIterator[Services]:
     data = settings.data_dir
     async with AsyncExitStack() as stack:
         http = await stack.enter_async_context(_outbound(settings))
-        database = await stack.enter_async_context(open_database(_database_url(settings), data))
+        sandbox = await stack.enter_async_context(open_sandbox(settings))
+        storage = await stack.enter_async_context(open_storage(settings))
+        database = storage.database
         journal = SqlJournal(database)
         signer = UrlSigner(load_key(data / "secret.key"), settings.server.base_url)
         uploads = Uploads(
-            UploadStore(database),
-            LocalFiles(data / "files"),
-            signer,
-            sizes=settings.limits.uploads_mb,
+            UploadStore(database), storage.files, signer, sizes=settings.limits.uploads_mb
         )
         files = FileAccess(uploads, http)
         catalog = Catalog(
             settings.apps,
             AppStore(database),
-            _ports(settings, http, files),
+            _ports(settings, http, files, sandbox),
             keys_path=data / "keys.json",
         )
         dispatcher = Dispatcher(journal, limits=_limits(settings))
@@ -73,16 +105,17 @@ async def build(settings: Settings) -> AsyncIterator[Services]:
         background = Background()
         stack.push_async_callback(background.cancel)
         background.start(reload_on_change(catalog), name="reload")
+        background.start(prune_regularly(storage.prune), name="retention")
         yield Services(settings, catalog, runs, uploads, EndUserStore(database))
 
 
 @asynccontextmanager
 async def build_bench(settings: Settings) -> AsyncIterator[Bench]:
     """What a single run on the terminal needs; nothing is stored."""
-    async with _outbound(settings) as http:
+    async with _outbound(settings) as http, open_sandbox(settings) as sandbox:
         files = LooseFiles(http)
         bench = Bench(
-            _ports(settings, http, files), files, MemoryJournal(), limits=_limits(settings)
+            _ports(settings, http, files, sandbox), files, MemoryJournal(), limits=_limits(settings)
         )
         try:
             yield bench
@@ -96,6 +129,12 @@ async def _outbound(settings: Settings) -> AsyncIterator[OutboundClient]:
         rules = OutboundRules.parse(settings.http_request.allow)
     except ValueError as error:
         raise ConfigInvalid(f"http_request.allow: {error}") from None
+    async with _client(rules) as client:
+        yield client
+
+
+@asynccontextmanager
+async def _client(rules: OutboundRules) -> AsyncIterator[OutboundClient]:
     client = OutboundClient(rules)
     try:
         yield client
@@ -103,13 +142,33 @@ async def _outbound(settings: Settings) -> AsyncIterator[OutboundClient]:
         await client.close()
 
 
-def _ports(settings: Settings, http: HttpClient, files: FileVault) -> NodePorts:
+@asynccontextmanager
+async def open_sandbox(settings: Settings) -> AsyncIterator[Sandbox]:
+    """Where code runs; it starts with the first call."""
+    async with _client(_service_rules(settings.sandbox.remote.endpoint)) as http:
+        sandbox = Sandbox(settings.sandbox, http)
+        try:
+            yield sandbox
+        finally:
+            await sandbox.close()
+
+
+def _service_rules(endpoint: str | None) -> OutboundRules:
+    """The operator's own service is mostly at a private address; no workflow says where it is."""
+    if endpoint is None:
+        return OutboundRules()
+    target = Target.parse(endpoint)
+    return OutboundRules(hosts=frozenset({(target.host, target.port)}))
+
+
+def _ports(settings: Settings, http: HttpClient, files: FileVault, sandbox: Sandbox) -> NodePorts:
     timeouts = settings.http_request.timeout_seconds
     sizes = settings.http_request.max_response_bytes
     return NodePorts(
         http=http,
         files=files,
         templates=InlineTemplates(),
+        code=sandbox,
         http_limits=HttpLimits(
             Timeouts(timeouts.connect, timeouts.read, timeouts.write), sizes.text, sizes.binary
         ),
@@ -118,7 +177,3 @@ def _ports(settings: Settings, http: HttpClient, files: FileVault) -> NodePorts:
 
 def _limits(settings: Settings) -> RunLimits:
     return RunLimits(seconds=settings.limits.run_seconds, steps=settings.limits.run_steps)
-
-
-def _database_url(settings: Settings) -> str | None:
-    return None if settings.database_url is None else settings.database_url.get_secret_value()

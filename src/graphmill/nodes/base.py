@@ -16,7 +16,7 @@ from graphmill.engine.context import NodeContext
 from graphmill.engine.graph import NodeClass
 from graphmill.engine.outcome import Outcome
 from graphmill.engine.streaming import Segment
-from graphmill.ports import FileVault, HttpClient, HttpLimits, TemplateEngine
+from graphmill.ports import CodeRunner, FileVault, HttpClient, HttpLimits, TemplateEngine
 from graphmill.variables.selectors import Selector, parse_selector
 
 
@@ -65,6 +65,7 @@ class NodePorts:
     http: HttpClient
     files: FileVault
     templates: TemplateEngine
+    code: CodeRunner
     http_limits: HttpLimits = field(default_factory=HttpLimits)
 
 

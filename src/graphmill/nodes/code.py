@@ -19,7 +19,7 @@ from graphmill.nodes.code_outputs import (
 )
 from graphmill.ports import CodeRunner
 from graphmill.variables.selectors import Selector
-from graphmill.variables.values import Missing, Value
+from graphmill.variables.values import Missing, Value, without_files
 
 EXECUTION_ERROR: Final = "CodeExecutionError"
 
@@ -62,7 +62,11 @@ class Code:
             value = context.pool.find(selector)
             inputs[name] = None if isinstance(value, Missing) else value
         try:
-            result = await self._runner.run(self._language, self._source, inputs)
+            result = await self._runner.run(
+                self._language,
+                self._source,
+                {name: without_files(value) for name, value in inputs.items()},
+            )
         except (CodeFailed, CodeUnavailable) as error:
             return Failed(str(error), EXECUTION_ERROR, inputs)
         if result.errors:

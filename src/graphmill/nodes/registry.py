@@ -4,6 +4,7 @@ from typing import Final
 
 from graphmill.nodes.assigner import ASSIGNER
 from graphmill.nodes.base import NodeType
+from graphmill.nodes.code import CODE
 from graphmill.nodes.end import END
 from graphmill.nodes.http_request.node import HTTP_REQUEST
 from graphmill.nodes.if_else import IF_ELSE
@@ -16,6 +17,7 @@ NODE_TYPES: Final[dict[str, NodeType]] = {
     node_type.name: node_type
     for node_type in (
         ASSIGNER,
+        CODE,
         END,
         HTTP_REQUEST,
         IF_ELSE,

@@ -7,9 +7,8 @@ from graphmill.engine.outcome import Failed, Outcome, Succeeded
 from graphmill.errors import TemplateFailed
 from graphmill.nodes.base import NodeData, NodePorts, NodeType, Section, SelectorField
 from graphmill.ports import Template
-from graphmill.variables.files import File
 from graphmill.variables.selectors import Selector
-from graphmill.variables.values import Missing, Value
+from graphmill.variables.values import Missing, Value, without_files
 
 
 class TemplateVariable(Section):
@@ -35,24 +34,13 @@ class TemplateTransform:
         try:
             output = self._template.render(
                 {
-                    name: value if type(value) is str else _without_files(value)
+                    name: value if type(value) is str else without_files(value)
                     for name, value in inputs.items()
                 }
             )
         except TemplateFailed as error:
             return Failed(str(error), inputs=inputs)
         return Succeeded({"output": output}, inputs)
-
-
-def _without_files(value: Value) -> Value:
-    """Templates see a file as the mapping that JSON has for it."""
-    if isinstance(value, File):
-        return value.to_mapping()
-    if isinstance(value, list):
-        return [_without_files(item) for item in value]
-    if isinstance(value, dict):
-        return {key: _without_files(item) for key, item in value.items()}
-    return value
 
 
 def _build(node_id: str, data: TemplateTransformData, ports: NodePorts) -> TemplateTransform:

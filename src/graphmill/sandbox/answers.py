@@ -73,10 +73,15 @@ def read_answer(body: bytes) -> CodeResult:
         message = _text(reply.get("message")) or "The code failed."
         raise CodeFailed(message, kind=_text(reply.get("kind")), output=output)
     value = reply.get("result")
-    # A short text cannot hold a deep value, so most results need no walk.
-    if body.count(b"[") + body.count(b"{") > LEVELS and _is_deeper(value, LEVELS):
-        raise CodeFailed(f"The result of the code is nested more than {LEVELS} levels deep.")
+    check_depth(value, body.count(b"[") + body.count(b"{"))
     return CodeResult(value, output, errors)
+
+
+def check_depth(value: Value, brackets: int) -> None:
+    """`brackets` is how many open in its text: few cannot hold a deep value, so most results need
+    no walk. Raises CodeFailed."""
+    if brackets > LEVELS and _is_deeper(value, LEVELS):
+        raise CodeFailed(f"The result of the code is nested more than {LEVELS} levels deep.")
 
 
 def _text(value: Value) -> str:

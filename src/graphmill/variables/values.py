@@ -88,6 +88,17 @@ def to_json(value: Value, *, indent: int | None = None) -> str:
     return json.dumps(value, ensure_ascii=False, indent=indent, default=File.to_mapping)
 
 
+def without_files(value: Value) -> Value:
+    """As templates and code see it: a file is the mapping that JSON has for it."""
+    if isinstance(value, File):
+        return value.to_mapping()
+    if isinstance(value, list):
+        return [without_files(item) for item in value]
+    if isinstance(value, dict):
+        return {key: without_files(item) for key, item in value.items()}
+    return value
+
+
 def mask_secret(text: str) -> str:
     """What logs show of a secret: nothing that helps to guess a short one."""
     if len(text) <= 8:
