@@ -7,6 +7,7 @@ from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
+from starlette.types import Message, Receive, Scope, Send
 
 from graphmill.api.middleware import ResponseHeaders
 
@@ -57,3 +58,24 @@ async def test_preflight_is_told_methods_and_headers() -> None:
     headers = set(response.headers["access-control-allow-headers"].lower().split(", "))
     assert {"GET", "PUT", "POST", "DELETE", "OPTIONS", "PATCH"} == methods
     assert {"content-type", "x-app-code", "x-app-passport", "authorization"} == headers
+
+
+async def test_only_http_is_touched() -> None:
+    seen: list[Scope] = []
+
+    async def app(scope: Scope, _receive: Receive, send: Send) -> None:
+        seen.append(scope)
+        await send({"type": "lifespan.startup.complete"})
+
+    sent: list[Message] = []
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    async def receive() -> Message:
+        return {"type": "lifespan.startup"}
+
+    wrapped = ResponseHeaders(app, version="1", environment="TEST", cors_origins=["*"])
+    await wrapped({"type": "lifespan"}, receive, send)
+    assert [{"type": "lifespan"}] == seen
+    assert [{"type": "lifespan.startup.complete"}] == sent

@@ -23,6 +23,7 @@ WORKFLOWS = {
     "broken": KIT / "ifelse-invalid.yml",
     "unpublished": KIT / "api-unpublished.yml",
     "disabled": KIT / "api-disabled.yml",
+    "talk": FOLDER / "workflows" / "talk.yml",
     "retrying": FOLDER / "workflows" / "retrying.yml",
     "waiting": FOLDER.parent.parent / "acceptance" / "workflows" / "waiting.yml",
 }

@@ -103,8 +103,18 @@ async def test_json_above_the_limit_is_refused(live_api: Api, is_announced: bool
     assert (413, "request_entity_too_large") == error_of(response)
 
 
-async def test_announced_length_is_refused_before_the_body_comes(live_api: Api) -> None:
-    reader, writer = await opened(live_api, "/v1/workflows/run", length=1 << 30)
+@pytest.mark.parametrize(
+    ("path", "content_type"),
+    [
+        ("/v1/workflows/run", "application/json"),
+        ("/v1/files/upload", "multipart/form-data; boundary=x"),
+    ],
+)
+async def test_announced_length_is_refused_before_the_body_comes(
+    live_api: Api, path: str, content_type: str
+) -> None:
+    more = {"Content-Type": content_type}
+    reader, writer = await opened(live_api, path, length=1 << 30, **more)
     async with asyncio.timeout(3):
         status = await reader.readline()
     writer.close()

@@ -81,6 +81,12 @@ async def test_run_that_is_not_there_is_not_found(api: Api) -> None:
         assert "Workflow run not found." == response.json()["message"]
 
 
+@pytest.mark.parametrize("path", ["/workflows/run/{}", "/workflow/{}/events"])
+async def test_app_without_runs_says_so(api: Api, path: str) -> None:
+    response = await api.get(path.format(uuid4()), app="talk")
+    assert (400, "not_workflow_app") == error_of(response)
+
+
 async def test_going_run_is_running_and_without_end(live_api: Api, echo_url: str) -> None:
     async with live_api.stream({"url": f"{echo_url}/sleep/5"}) as events:
         first = await anext(events)

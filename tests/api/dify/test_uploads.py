@@ -185,13 +185,23 @@ async def test_limit_depends_on_the_kind_of_file(
 
 
 async def test_link_gives_the_bytes_without_a_key(api: Api) -> None:
-    content = b"exact \x00 bytes"
+    content = b"exact \x00 bytes" * 100_000
     url = httpx.URL((await api.upload("a.txt", content)).json()["source_url"])
     response = await api.http.get(url.raw_path.decode())
     assert (200, content) == (response.status_code, response.content)
     assert "text/plain; charset=utf-8" == response.headers["content-type"]
     assert "nosniff" == response.headers["x-content-type-options"]
     assert str(len(content)) == response.headers["content-length"]
+
+
+async def test_link_can_be_asked_for_its_headers_only(live_api: Api) -> None:
+    url = httpx.URL((await live_api.upload("a.txt", b"hello")).json()["source_url"])
+    response = await live_api.http.head(url.raw_path.decode())
+    assert (200, b"", "5") == (
+        response.status_code,
+        response.content,
+        response.headers["content-length"],
+    )
 
 
 @pytest.mark.parametrize(

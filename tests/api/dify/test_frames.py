@@ -1,0 +1,104 @@
+"""Events as frames, and what becomes of a stream whose run cannot be stored."""
+
+import json
+from collections.abc import AsyncIterator
+
+import pytest
+
+from graphmill.api.dify.events import RunFrames
+from graphmill.api.dify.streams import Streams
+from graphmill.api.dify.wire import Wire
+from graphmill.engine.events import RunStarted, TextChunk, VariableUpdated
+from graphmill.engine.fanout import Feed
+from graphmill.engine.run import Run
+from graphmill.errors import StoreUnreachable
+from graphmill.jsontext import encode
+from graphmill.ports import NumberedEvent
+from graphmill.service.runs import LiveRun
+from graphmill.variables.files import File
+from tests.api.dify.client import events_of
+
+RUN = Run(
+    id="run",
+    task_id="task",
+    app_id="app",
+    workflow_id="workflow",
+    version="version",
+    sequence_number=1,
+    end_user_id="end-user",
+    user="abc-123",
+    inputs={},
+    created_at=1760000000.5,
+)
+CHUNKS: list[NumberedEvent] = [
+    (number, TextChunk(("llm", "text"), f"{number} ")) for number in range(1, 5)
+]
+
+
+def test_readers_who_keep_up_share_one_encoding() -> None:
+    encoded: list[object] = []
+
+    def counting(content: object) -> bytes:
+        encoded.append(content)
+        return encode(content)
+
+    frames = RunFrames(RUN, counting)
+    first, again, other = [frames.batch(batch) for batch in (CHUNKS, CHUNKS, CHUNKS[1:])]
+    assert first is again
+    assert first.endswith(other)
+    assert len(CHUNKS) + len(CHUNKS[1:]) == len(encoded)
+
+
+def test_changed_variables_are_not_told() -> None:
+    frames = RunFrames(RUN, encode)
+    assert b"" == frames.encode([VariableUpdated(("conversation", "x"), 1)])
+
+
+def test_times_are_whole_seconds() -> None:
+    [event] = events_of(RunFrames(RUN, encode).encode([RunStarted({}, 1760000000.9)]).decode())
+    assert 1760000000 == event["data"]["created_at"]
+
+
+def test_file_is_shown_with_its_link() -> None:
+    wire = Wire(lambda file: f"http://server/files/{file.related_id}")
+    generated = File("image", "tool_file", filename="a.png", related_id="id")
+    shown = json.loads(wire.encode({"file": generated}))["file"]
+    assert ("http://server/files/id", None, "id") == (
+        shown["url"],
+        shown["remote_url"],
+        shown["reference"],
+    )
+
+
+def test_what_is_no_value_cannot_be_shown() -> None:
+    with pytest.raises(TypeError, match="set is no JSON value"):
+        Wire(lambda _: None).encode({"x": {1}})
+
+
+class Unstorable:
+    """Runs of a server whose database is gone."""
+
+    async def committed(self, live: LiveRun) -> None:
+        raise StoreUnreachable(f"{live.run.id} cannot be stored")
+
+    async def follow(self, live: LiveRun, *, after: int = 0) -> AsyncIterator[list[NumberedEvent]]:
+        raise AssertionError("nothing may be told that is not stored")
+        yield []
+
+
+@pytest.mark.parametrize("rejoined", [False, True], ids=["own-stream", "rejoined"])
+async def test_run_that_cannot_be_stored_ends_its_stream_with_an_error(rejoined: bool) -> None:
+    live = LiveRun(RUN, Feed(RUN.id))
+    streams = Streams(Unstorable(), Wire(lambda _: None))
+    stream = streams.rest(live, now=0, snapshot=False) if rejoined else streams.whole(live)
+    text = b"".join([batch async for batch in stream]).decode()
+    assert [
+        {
+            "event": "error",
+            "workflow_run_id": "run",
+            "task_id": "task",
+            "code": "internal_server_error",
+            "status": 500,
+            "message": "Internal Server Error, please contact support.",
+        }
+    ] == list(events_of(text))
