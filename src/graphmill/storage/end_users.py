@@ -14,8 +14,8 @@ from graphmill.jsontext import storable
 from graphmill.storage.database import Database
 from graphmill.storage.tables import end_users
 
-KEPT_USERS: Final = 10_000
-"""Users that this process remembers to have stored."""
+REMEMBERED: Final = 10_000
+"""Users of whom this process knows that they are stored."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,9 +34,16 @@ _GET = select(end_users).where(
 
 
 class EndUserStore:
-    def __init__(self, database: Database, *, clock: Callable[[], float] = time) -> None:
+    def __init__(
+        self,
+        database: Database,
+        *,
+        clock: Callable[[], float] = time,
+        remembered: int = REMEMBERED,
+    ) -> None:
         self._database = database
         self._clock = clock
+        self._remembered = remembered
         self._known: OrderedDict[tuple[str, str], EndUser] = OrderedDict()
 
     async def ensure(self, app_id: str, user: str) -> EndUser:
@@ -57,7 +64,7 @@ class EndUserStore:
                 created_at=end_user.created_at,
             )
         self._known[app_id, user] = end_user
-        if len(self._known) > KEPT_USERS:
+        if len(self._known) > self._remembered:
             self._known.popitem(last=False)
         return end_user
 

@@ -42,12 +42,12 @@ def upgrade(path: Path) -> None:
 
 
 def stored_revision(connection: sqlite3.Connection) -> str | None:
-    """None for a new file."""
+    """None for a new file, and nothing for one that no migration has seen."""
     known = connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'alembic_version'")
     if known.fetchone() is None:
         return None
     row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
-    return None if row is None else str(row[0])
+    return "" if row is None else str(row[0])
 
 
 def _creation() -> Iterator[str]:

@@ -1,0 +1,133 @@
+"""Retention: what is old goes, with all that belongs to it, and nothing else."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import func, select
+
+from graphmill.config import RetentionSettings
+from graphmill.engine.events import RunStatus, TextChunk
+from graphmill.errors import FileNotFound
+from graphmill.files.local import LocalFiles
+from graphmill.ids import new_id
+from graphmill.storage.database import Database
+from graphmill.storage.journal import SqlJournal
+from graphmill.storage.prune import BATCH, DAY, MINUTE, Pruned, prune
+from graphmill.storage.runs import LogQuery, RunStore
+from graphmill.storage.tables import metadata
+from graphmill.storage.uploads import NewUpload, UploadKind, UploadStore
+from tests.storage.records import APP, CREATED_AT, finished, new_run, record, record_run, started
+
+NOTHING = RetentionSettings(runs_days=0, events_minutes=0, files_days=0)
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> LocalFiles:
+    return LocalFiles(tmp_path / "files")
+
+
+async def rows_of(database: Database) -> dict[str, int]:
+    counts: dict[str, int] = {}
+    for name, table in metadata.tables.items():
+        [(counts[name],)] = await database.fetch_all(select(func.count()).select_from(table))
+    return {name: count for name, count in counts.items() if count}
+
+
+async def record_story(database: Database, *, created_at: float, **changes: Any) -> str:
+    """A run with a row in every table of events."""
+    run = new_run(created_at=created_at, **changes)
+    await record(database, run, [started(run), TextChunk(("n", "text"), "Hello"), finished()])
+    return run.id
+
+
+async def test_old_runs_go_with_their_events(database: Database, files: LocalFiles) -> None:
+    await record_story(database, created_at=CREATED_AT)
+    young = await record_story(database, created_at=CREATED_AT + DAY)
+    retention = RetentionSettings(runs_days=30, events_minutes=0, files_days=0)
+    now = CREATED_AT + 30 * DAY + 1
+    assert Pruned(1, 0, 0) == await prune(database, files, retention, now=now)
+    assert {"runs": 1, "journal": 1} == await rows_of(database)
+    assert 3 == len(await SqlJournal(database).history(young))
+
+
+async def test_many_runs_go_in_batches(database: Database, files: LocalFiles) -> None:
+    for _ in range(BATCH + 1):
+        await record_run(database)
+    pruned = await prune(database, files, RetentionSettings(), now=CREATED_AT + 31 * DAY)
+    assert BATCH + 1 == pruned.runs
+    assert {} == await rows_of(database)
+
+
+async def test_a_run_that_goes_on_stays(database: Database, files: LocalFiles) -> None:
+    run = new_run()
+    await record(database, run, [started(run), TextChunk(("n", "text"), "Hello")])
+    retention = RetentionSettings(runs_days=1, events_minutes=1)
+    now = CREATED_AT + 100 * DAY
+    assert Pruned(0, 0, 0) == await prune(database, files, retention, now=now)
+    assert 2 == len(await SqlJournal(database).history(run.id))
+
+
+async def test_old_events_go_and_the_run_stays(database: Database, files: LocalFiles) -> None:
+    old = await record_story(database, created_at=CREATED_AT)
+    young = await record_story(database, created_at=CREATED_AT + 2)
+    now = CREATED_AT + 60 * MINUTE + 1
+    assert Pruned(0, 1, 0) == await prune(database, files, RetentionSettings(), now=now)
+    history = SqlJournal(database).history
+    assert [2, 3] == [len(await history(run_id)) for run_id in (old, young)]
+    assert 2 == (await RunStore(database).page(APP, LogQuery())).total
+
+
+async def test_zero_keeps_for_ever(database: Database, files: LocalFiles) -> None:
+    await record_story(database, created_at=CREATED_AT)
+    await add_file(database, files, created_at=CREATED_AT)
+    now = CREATED_AT + 10_000 * DAY
+    assert Pruned(0, 0, 0) == await prune(database, files, NOTHING, now=now)
+    assert {"runs": 1, "journal": 1, "uploads": 1} == await rows_of(database)
+
+
+async def add_file(database: Database, files: LocalFiles, *, created_at: float) -> NewUpload:
+    async def content() -> AsyncIterator[bytes]:
+        yield b"content"
+
+    upload = NewUpload(
+        new_id(), APP, "user", UploadKind.UPLOAD, "a.txt", "txt", "text/plain", 7, "", new_id(),
+        created_at,
+    )  # fmt: skip
+    await files.write(upload.key, content())
+    await UploadStore(database).add(upload)
+    return upload
+
+
+async def is_stored(files: LocalFiles, upload: NewUpload) -> bool:
+    try:
+        return [b"content"] == [chunk async for chunk in files.open(upload.key)]
+    except FileNotFound:
+        return False
+
+
+async def test_old_files_go_with_their_bytes(database: Database, files: LocalFiles) -> None:
+    old = await add_file(database, files, created_at=CREATED_AT)
+    young = await add_file(database, files, created_at=CREATED_AT + DAY)
+    now = CREATED_AT + 30 * DAY + 1
+    assert Pruned(0, 0, 1) == await prune(database, files, RetentionSettings(), now=now)
+    store = UploadStore(database)
+    assert [False, True] == [await store.get(upload.id) is not None for upload in (old, young)]
+    assert [False, True] == [await is_stored(files, upload) for upload in (old, young)]
+
+
+async def test_a_file_whose_bytes_are_gone_is_no_obstacle(
+    database: Database, files: LocalFiles
+) -> None:
+    upload = await add_file(database, files, created_at=CREATED_AT)
+    await files.delete(upload.key)
+    now = CREATED_AT + 31 * DAY
+    assert Pruned(0, 0, 1) == await prune(database, files, RetentionSettings(), now=now)
+
+
+async def test_interrupted_runs_can_be_pruned(database: Database, files: LocalFiles) -> None:
+    await record_run(database, status=RunStatus.RUNNING)
+    await RunStore(database).fail_interrupted("Interrupted.")
+    await prune(database, files, RetentionSettings(), now=CREATED_AT + 31 * DAY)
+    assert {} == await rows_of(database)
