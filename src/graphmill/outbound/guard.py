@@ -6,6 +6,7 @@ Pure. The client resolves names and asks here about each address before it conne
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import (
     IPv4Address,
     IPv4Network,
@@ -52,6 +53,7 @@ _HOST_NAME: Final = re.compile(r"[a-z0-9_]([a-z0-9_.-]*[a-z0-9_])?")
 _PORT: Final = re.compile(r"[0-9]{1,5}")
 
 
+@lru_cache(maxsize=1024)
 def kind_of(address: Address) -> str | None:
     """What makes `address` one that nobody outside may reach; None when it is public.
 
@@ -69,6 +71,7 @@ def kind_of(address: Address) -> str | None:
     return None if address.version == 4 or address in _GLOBAL_UNICAST else "reserved"
 
 
+@lru_cache(maxsize=1024)
 def parse_address(text: str) -> Address | None:
     """The address that `text` spells, None for anything else.
 
