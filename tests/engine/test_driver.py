@@ -477,6 +477,14 @@ async def test_the_step_limit_fails_the_run() -> None:
     assert "b succeeded" == told.lines[-2]
 
 
+async def test_a_node_above_the_limit_is_tried_again_before_it_counts_as_finished() -> None:
+    retry = RetryPolicy(max_retries=1, interval=0.001)
+    told = await run(sketch("start>c", BOOM("c", retry=retry)), limits=RunLimits(steps=1))
+
+    assert ["c retry 1", "c failed"] == told.lines[-3:-1]
+    assert ERR == told.end.error
+
+
 async def test_a_run_of_as_many_steps_as_allowed_succeeds() -> None:
     chain = [C(f"n{number}") for number in range(499)]
     edges = "start>n0 " + " ".join(f"n{number}>n{number + 1}" for number in range(498))

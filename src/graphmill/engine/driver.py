@@ -297,22 +297,13 @@ class Driver:
 
     def _complete(self, work: _Work, outcome: Outcome) -> None:
         self._tokens += outcome.tokens
-        if isinstance(outcome, Succeeded) and not outcome.handle:
-            error = f"Branch node {work.step.node.id} completed without selecting a branch"
-            outcome = Failed(error, "", outcome.inputs, outcome.process_data)
-        if isinstance(outcome, Succeeded):
+        if isinstance(outcome, Failed):
+            self._fail(work, outcome)
+        elif outcome.handle:
             self._succeed(work, outcome)
         else:
-            self._exceptions += 1
-            delay = work.step.retry.delay(work.retries) if work.step.retry is not None else None
-            if delay is not None and self._verdict is None:
-                self._launch(work, self._try_again(work, delay, outcome))
-                return
-            self._recover(work, outcome)
-        if self._starts > self._limits.steps:
-            self.interrupt(
-                f"Maximum execution steps exceeded: {self._starts} > {self._limits.steps}"
-            )
+            error = f"Branch node {work.step.node.id} completed without selecting a branch"
+            self._fail(work, Failed(error, "", outcome.inputs, outcome.process_data))
 
     def _succeed(self, work: _Work, outcome: Succeeded) -> None:
         """The order of effects is `workflow-dsl §9.3`: values, edges and the text that they let
@@ -335,6 +326,17 @@ class Driver:
                 self._clock(),
             )
         )
+        self._check_steps()
+
+    def _fail(self, work: _Work, failure: Failed) -> None:
+        """An attempt has failed (`workflow-dsl §10.1`)."""
+        self._exceptions += 1
+        retry = work.step.retry
+        delay = None if retry is None else retry.delay(work.retries)
+        if delay is None or self._verdict is not None:
+            self._recover(work, failure)
+        else:
+            self._launch(work, self._try_again(work, delay, failure))
 
     def _recover(self, work: _Work, failure: Failed) -> None:
         """No attempt is left: apply the error strategy (`workflow-dsl §10.3`), or fail the run."""
@@ -368,6 +370,14 @@ class Driver:
                 self._clock(),
             )
         )
+        self._check_steps()
+
+    def _check_steps(self) -> None:
+        """Dify looks at this when a node has finished (`workflow-dsl §17`)."""
+        if self._starts > self._limits.steps:
+            self.interrupt(
+                f"Maximum execution steps exceeded: {self._starts} > {self._limits.steps}"
+            )
 
     def _leave(self, work: _Work, outputs: dict[str, Value], handle: str | None) -> None:
         """Store what the node gives, follow its edges, show the text that may be shown now."""

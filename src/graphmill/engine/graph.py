@@ -5,7 +5,7 @@ are then arrays, and no identifier is looked up while a run goes on.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 
@@ -43,12 +43,13 @@ class GraphNode:
     container: str | None = None
     """Id of the innermost iteration or loop around the node."""
 
-    @property
-    def branches(self) -> bool:
-        """Is exactly one handle followed? True for branch nodes and with a fail branch."""
-        return (
-            self.node_class is NodeClass.BRANCH or self.error_strategy is ErrorStrategy.FAIL_BRANCH
-        )
+    branches: bool = field(init=False)
+    """Is exactly one handle followed? True for branch nodes and with a fail branch."""
+
+    def __post_init__(self) -> None:
+        is_branch = self.node_class is NodeClass.BRANCH
+        has_fail_branch = self.error_strategy is ErrorStrategy.FAIL_BRANCH
+        object.__setattr__(self, "branches", is_branch or has_fail_branch)
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,26 +29,15 @@ class ResponseStream:
 
 
 @dataclass(frozen=True, slots=True)
-class Barrier:
-    """What holds responses back (`workflow-dsl §13.2`); those with the same gates share it."""
-
-    gates: frozenset[int]
-    """Numbers of the edges that block streaming until they are taken."""
-    before: frozenset[int]
-    """The nodes that the root reaches without passing a gate."""
-
-
-@dataclass(frozen=True, slots=True)
 class StreamPlan:
     """What all runs of a version share: the templates, and what holds each of them back."""
 
-    graph: Graph
     responses: tuple[ResponseStream, ...]
     """Ascending by node id: the order in which sessions activate together."""
-    barriers: tuple[Barrier, ...]
-    """By response."""
-    gates: frozenset[int]
-    """Of all barriers."""
+    free: tuple[int, ...]
+    """Numbers of the responses that nothing holds back."""
+    freed_by: Mapping[int, tuple[int, ...]]
+    """By number of an edge: the responses that nothing holds back once it is taken."""
     referenced: frozenset[Selector]
     producers: Mapping[str, int]
     """Numbers of the nodes that the templates refer to, by id."""
@@ -57,32 +46,28 @@ class StreamPlan:
 def plan_streams(
     graph: Graph, responses: Iterable[ResponseStream], writes: Mapping[int, frozenset[Selector]]
 ) -> StreamPlan:
-    """`writes`: by node, the two-part selectors of the variables that it changes (assigners)."""
+    """`writes`: by node, the two-part selectors of the variables that it changes (assigners).
+
+    `workflow-dsl §13.2` frees a response as soon as all blocking edges on one path to it are taken.
+    A run takes edges of nodes that it has reached, so the last of them decides alone: it is the one
+    that leads to the response without another behind it."""
     ordered = tuple(sorted(responses, key=lambda response: response.node_id))
-    always = frozenset(
-        edge.index
-        for edge in graph.edges
-        if graph.nodes[edge.source].branches
-        or graph.nodes[edge.source].node_class in (NodeClass.CONTAINER, NodeClass.RESPONSE)
-    )
-    barriers: dict[frozenset[int], Barrier] = {}
-    held_by: list[Barrier] = []
-    for response in ordered:
-        variables = {selector[:2] for selector in _selectors(response)}
-        writers = [node for node, targets in writes.items() if targets & variables]
-        gates = always.union(edge.index for node in writers for edge in graph.outgoing[node])
-        if gates not in barriers:
-            reach = _Reach(graph, gates)
-            reach.visit(graph.root)
-            barriers[gates] = Barrier(gates, frozenset(reach.nodes))
-        held_by.append(barriers[gates])
+    free: list[int] = []
+    freed_by: dict[int, list[int]] = {}
+    for number, response in enumerate(ordered):
+        blocking = _blocking_edges(graph, response, writes)
+        before = _nodes_before(graph, response.node, blocking)
+        if graph.root in before:
+            free.append(number)
+        for edge in blocking:
+            if graph.edges[edge].target in before:
+                freed_by.setdefault(edge, []).append(number)
     referenced = frozenset(selector for response in ordered for selector in _selectors(response))
     heads = {selector[0] for selector in referenced}
     return StreamPlan(
-        graph=graph,
         responses=ordered,
-        barriers=tuple(held_by),
-        gates=frozenset().union(*barriers),
+        free=tuple(free),
+        freed_by={edge: tuple(numbers) for edge, numbers in freed_by.items()},
         referenced=referenced,
         producers={node.id: node.index for node in graph.nodes if node.id in heads},
     )
@@ -92,36 +77,35 @@ def _selectors(response: ResponseStream) -> list[Selector]:
     return [segment for segment in response.segments if isinstance(segment, tuple)]
 
 
-class _Reach:
-    """The nodes that a run can no longer be turned away from: those that taken gates lead to."""
+def _blocking_edges(
+    graph: Graph, response: ResponseStream, writes: Mapping[int, frozenset[Selector]]
+) -> set[int]:
+    """Numbers of the edges that may still turn another way, or behind which a value changes."""
+    variables = {selector[:2] for selector in _selectors(response)}
+    return {
+        edge.index
+        for node in graph.nodes
+        if node.branches
+        or node.node_class in (NodeClass.CONTAINER, NodeClass.RESPONSE)
+        or not variables.isdisjoint(writes.get(node.index, ()))
+        for edge in graph.outgoing[node.index]
+    }
 
-    __slots__ = ("_gates", "_graph", "_taken", "nodes")
 
-    def __init__(self, graph: Graph, gates: frozenset[int], nodes: Iterable[int] = ()) -> None:
-        self._graph = graph
-        self._gates = gates
-        self._taken: set[int] = set()
-        self.nodes = set(nodes)
-
-    def take(self, edge: Edge) -> None:
-        if edge.index in self._gates:
-            self._taken.add(edge.index)
-            if edge.source in self.nodes:
-                self.visit(edge.target)
-
-    def visit(self, node: int) -> None:
-        """Add `node` and all that lies behind it up to the next gates."""
-        stack = [node]
-        while stack:
-            node = stack.pop()
-            if node in self.nodes:
-                continue
-            self.nodes.add(node)
-            stack.extend(
-                edge.target
-                for edge in self._graph.outgoing[node]
-                if edge.index not in self._gates or edge.index in self._taken
-            )
+def _nodes_before(graph: Graph, node: int, blocking: set[int]) -> set[int]:
+    """`node` and all that lead to it without a blocking edge."""
+    sources: dict[int, list[int]] = {}
+    for edge in graph.edges:
+        if edge.index not in blocking:
+            sources.setdefault(edge.target, []).append(edge.source)
+    before: set[int] = set()
+    stack = [node]
+    while stack:
+        node = stack.pop()
+        if node not in before:
+            before.add(node)
+            stack += sources.get(node, ())
+    return before
 
 
 class _Buffer:
@@ -139,7 +123,7 @@ class StreamFilter:
 
     __slots__ = (
         "_active", "_buffers", "_cursor", "_has_begun", "_held", "_is_skipped", "_plan", "_pool",
-        "_reaches", "_waiting",
+        "_waiting",
     )  # fmt: skip
 
     def __init__(self, plan: StreamPlan, pool: Pool, is_skipped: Callable[[int], bool]) -> None:
@@ -149,8 +133,6 @@ class StreamFilter:
         self._is_skipped = is_skipped
         self._held = list(range(len(plan.responses)))
         self._has_begun = False
-        self._reaches: dict[Barrier, _Reach] = {}
-        """Made when the first gate is taken; until then `Barrier.before` says it all."""
         self._waiting: list[ResponseStream] = []
         self._active: ResponseStream | None = None
         self._cursor = 0
@@ -162,20 +144,18 @@ class StreamFilter:
         Dify looks at this when an edge is taken, so nothing is shown before the root is done."""
         if not edges or not self._held:
             return []
-        gates = [edge for edge in edges if edge.index in self._plan.gates]
-        if self._has_begun and not gates:
+        freed: list[int] = []
+        if not self._has_begun:
+            self._has_begun = True
+            freed += self._plan.free
+        for edge in edges:
+            freed += self._plan.freed_by.get(edge.index, ())
+        if not freed:
             return []
-        self._has_begun = True
-        if gates and not self._reaches:
-            graph = self._plan.graph
-            for barrier in self._plan.barriers:
-                self._reaches[barrier] = _Reach(graph, barrier.gates, barrier.before)
-        for reach in self._reaches.values():
-            for edge in gates:
-                reach.take(edge)
-        free = [number for number in self._held if self._is_free(number)]
-        self._held = [number for number in self._held if number not in free]
-        self._waiting += [self._plan.responses[number] for number in free]
+        for number in freed:
+            if number in self._held:
+                self._held.remove(number)
+                self._waiting.append(self._plan.responses[number])
         return self.flush()
 
     def chunk(self, selector: Selector, text: str, *, is_final: bool = False) -> list[TextChunk]:
@@ -205,11 +185,6 @@ class StreamFilter:
                 self._cursor += 1
             self._active = None
         return shown
-
-    def _is_free(self, number: int) -> bool:
-        barrier = self._plan.barriers[number]
-        nodes = self._reaches[barrier].nodes if self._reaches else barrier.before
-        return self._plan.responses[number].node in nodes
 
     def _show(self, segment: Segment, response: ResponseStream, shown: list[TextChunk]) -> bool:
         """Show a segment as far as possible. Is it done?"""
