@@ -16,9 +16,11 @@ APP = {"workflow": "echo.yml"}
 async def until(services: Services, seen: Callable[[App], bool]) -> App:
     """The app as soon as it is as wanted."""
     async with asyncio.timeout(10):
-        while not seen(app_of(services)):
+        while True:
+            app = app_of(services)
+            if seen(app):
+                return app
             await asyncio.sleep(0.02)
-    return app_of(services)
 
 
 async def watched(services: Services, file: Path) -> None:
@@ -141,9 +143,7 @@ async def test_reading_the_same_again_changes_nothing(tmp_path: Path, file: Path
         assert old is app_of(services)
 
 
-async def test_problem_is_told_once(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+async def test_problem_is_told_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     async with opened(tmp_path, APP) as services:
         await services.catalog.reload(app_of(services))
     assert 1 == caplog.text.count("file-unreadable")

@@ -10,6 +10,8 @@ from graphmill.engine.events import RunFinished
 from graphmill.service.apps import App
 from graphmill.service.runs import LiveRun
 from graphmill.service.services import Services
+from graphmill.storage.end_users import EndUser
+from graphmill.storage.uploads import Upload
 from graphmill.wiring import build
 from tests.dsl.files import edges, node, workflow_text
 
@@ -93,7 +95,24 @@ async def start(
     )
 
 
-async def run(
-    services: Services, inputs: Mapping[str, Any], *, slug: str = "echo"
-) -> RunFinished:
+async def run(services: Services, inputs: Mapping[str, Any], *, slug: str = "echo") -> RunFinished:
     return await (await start(services, inputs, slug=slug)).feed.finished()
+
+
+async def pieces(*chunks: bytes) -> AsyncIterator[bytes]:
+    for chunk in chunks:
+        yield chunk
+
+
+async def save(
+    services: Services, name: str, *chunks: bytes, mime_type: str = "text/plain"
+) -> Upload:
+    """An upload of `USER`."""
+    app = app_of(services)
+
+    async def owner() -> EndUser:
+        return await services.end_users.ensure(app.id, USER)
+
+    return await services.uploads.save(
+        app, name=name, mime_type=mime_type, chunks=pieces(*chunks), owner=owner
+    )

@@ -18,18 +18,24 @@ import typer
 
 from graphmill import __version__
 from graphmill.config import AppSettings, Settings, load_settings
-from graphmill.errors import ConfigInvalid, TemplateFailed, WorkflowInvalid
+from graphmill.errors import (
+    CodeFailed,
+    CodeUnavailable,
+    ConfigInvalid,
+    TemplateFailed,
+    WorkflowInvalid,
+)
 from graphmill.nodes.base import NodePorts
 from graphmill.nodes.registry import NODE_TYPES
 from graphmill.outbound.guard import OutboundRules
 from graphmill.sandbox.templates import InlineTemplates
+from graphmill.sandbox.walls import Isolation
 from graphmill.service.reading import content_of, environment_of, read_workflow
 from graphmill.storage.database import FILE_NAME
-from graphmill.wiring import build_bench
+from graphmill.wiring import build_bench, open_sandbox
 
 NOT_BUILT: Final = {
     "models": "no language models: llm, question-classifier and parameter-extractor cannot run",
-    "code": "no code sandbox: code cannot run",
     "chatflows": "apps of mode advanced-chat cannot run",
     "speech": "no text to speech, no speech to text",
     "Nextcloud": "no OCS API",
@@ -80,8 +86,11 @@ def _findings(config: Path | None) -> Iterator[Finding]:
     yield _data_folder(settings.data_dir)
     yield _database(settings.data_dir / FILE_NAME)
     yield _templates()
-    yield _guard(settings)
-    yield from asyncio.run(_apps(settings))
+    guard = _guard(settings)
+    yield guard
+    yield asyncio.run(_code(settings))
+    if guard.mark is not Mark.BAD:
+        yield from asyncio.run(_apps(settings))
     yield Finding(Mark.GOOD, "node types", ", ".join(sorted(NODE_TYPES)))
     for subject, text in NOT_BUILT.items():
         yield Finding(Mark.ABSENT, subject, text)
@@ -145,6 +154,23 @@ def _guard(settings: Settings) -> Finding:
         "http_request",
         f"public addresses{f', and {opened}' if opened else ' only'}",
     )
+
+
+async def _code(settings: Settings) -> Finding:
+    """Whether code nodes can run, and what stands between their code and this host."""
+    async with open_sandbox(settings) as sandbox:
+        try:
+            result = await sandbox.run("python3", "def main():\n    return {'sum': 1 + 1}", {})
+            layers = None if sandbox.is_remote else await sandbox.start()
+        except (CodeUnavailable, CodeFailed) as error:
+            return Finding(Mark.ODD, "code", str(error))
+    if result.value != {"sum": 2}:
+        return Finding(Mark.BAD, "code", f"1 + 1 gives {result.value!r} in the sandbox")
+    if layers is None:
+        return Finding(Mark.GOOD, "code", f"dify-sandbox at {settings.sandbox.remote.endpoint}")
+    if layers.isolation is Isolation.NONE:
+        return Finding(Mark.ODD, "code", "runs without walls: sandbox.allow_unsandboxed")
+    return Finding(Mark.GOOD, "code", f"own sandbox, isolation {layers.isolation.name.lower()}")
 
 
 async def _apps(settings: Settings) -> list[Finding]:

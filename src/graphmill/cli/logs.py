@@ -20,7 +20,8 @@ def configure_logs(stream: TextIO = sys.stderr, *, level: int = logging.INFO) ->
     handler.setFormatter(_formatter(for_people=stream.isatty()))
     logging.basicConfig(handlers=[handler], level=level, force=True)
     logging.captureWarnings(capture=True)
-    logging.getLogger("watchfiles").setLevel(logging.WARNING)
+    for talkative in ("uvicorn", "watchfiles"):
+        logging.getLogger(talkative).setLevel(logging.WARNING)
 
 
 def _formatter(*, for_people: bool) -> logging.Formatter:

@@ -17,6 +17,7 @@ from graphmill.config import Settings
 from graphmill.dsl.problems import format_text
 from graphmill.engine.events import RunFinished, RunStatus
 from graphmill.engine.fanout import Feed
+from graphmill.errors import WorkflowInvalid
 from graphmill.jsontext import encode
 from graphmill.nodes.start import start_variables
 from graphmill.service.bench import Bench
@@ -56,15 +57,16 @@ async def _run(
     as_json: bool,
 ) -> int:
     async with build_bench(settings) as bench:
-        content = content_of(path)
-        reading = read_workflow(content, bench.ports, environment=_environment(settings, path))
-        if reading.workflow is None or reading.plan is None:
-            for problem in reading.problems:
+        try:
+            content = content_of(path)
+            environment = _environment(settings, path)
+            workflow, plan = read_workflow(content, bench.ports, environment=environment).compiled()
+        except WorkflowInvalid as error:
+            for problem in error.problems:
                 typer.echo(format_text(str(path), problem), err=True)
             return 1
-        variables = start_variables(reading.workflow)
-        inputs = collect_inputs(variables, assignments, inputs_path, bench.files)
-        feed = await bench.start(path.stem, content, reading.workflow, reading.plan, inputs)
+        inputs = collect_inputs(start_variables(workflow), assignments, inputs_path, bench.files)
+        feed = await bench.start(path.stem, content, workflow, plan, inputs)
         end = await _watch(bench, feed)
     typer.echo(_as_json(end.outputs) if as_json else _as_text(end.outputs), nl=False)
     if end.error is not None:

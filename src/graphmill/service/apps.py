@@ -217,9 +217,7 @@ class Catalog:
             if stored is None:
                 return None
             reading = await asyncio.to_thread(self._read, self._settings[app.id], stored.content)
-            if reading.workflow is None or reading.plan is None:
-                raise WorkflowInvalid(reading.problems)
-            version = self._earlier[key] = _version(stored, reading.workflow, reading.plan)
+            version = self._earlier[key] = _version(stored, *reading.compiled())
             if len(self._earlier) > KEPT_VERSIONS:
                 self._earlier.popitem(last=False)
         self._earlier.move_to_end(key)

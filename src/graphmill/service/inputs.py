@@ -7,7 +7,7 @@ How a file is found is up to whoever knows the caller; it is asked for one mappi
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
 from graphmill.errors import InvalidParameter
 from graphmill.variables.file_references import (
@@ -44,7 +44,7 @@ async def read_files(
     Raises InvalidParameter with Dify's text."""
     if not mappings:
         return []
-    rules, limit = _UploadFeature.model_validate(features.get("file_upload") or {}).rules()
+    rules, limit = _upload_feature(features).rules()
     files = []
     for mapping in filter(is_complete, mappings):
         reference = parse_file_reference(mapping)
@@ -86,6 +86,17 @@ class _UploadFeature(BaseModel):
             self.allowed_file_upload_methods,
         )
         return rules, self.number_limits
+
+
+def _upload_feature(features: Mapping[str, Any]) -> _UploadFeature:
+    try:
+        return _UploadFeature.model_validate(features.get("file_upload") or {})
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        path = ".".join(map(str, ("features", "file_upload", *first["loc"])))
+        raise InvalidParameter(
+            f"The app takes no files: its {path} is wrong ({first['msg']})"
+        ) from None
 
 
 def _check_number(files: Sequence[File], limit: int) -> None:

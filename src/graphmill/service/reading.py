@@ -23,6 +23,12 @@ class Reading:
     plan: Plan | None
     problems: tuple[Problem, ...] = ()
 
+    def compiled(self) -> tuple[Workflow, Plan]:
+        """What can run. Raises WorkflowInvalid when nothing can."""
+        if self.workflow is None or self.plan is None:
+            raise WorkflowInvalid(self.problems)
+        return self.workflow, self.plan
+
 
 def read_workflow(
     content: str | bytes, ports: NodePorts, *, environment: Mapping[str, str]
