@@ -160,7 +160,9 @@ class Driver:
         try:
             while self._verdict is None:
                 self._take_turn()
-                await self._tell()
+                self._tell()
+                if self._feed.backlog > BACKLOG:
+                    await self._catch_up()
                 if self._inbox or self._ready:
                     await asyncio.sleep(0)
                 elif self._tasks:
@@ -195,14 +197,16 @@ class Driver:
         if self._news is not None and not self._news.done():
             self._news.set_result(None)
 
-    async def _tell(self) -> None:
-        """Show readers and journal what happened; wait for a journal that is far behind."""
+    def _tell(self) -> None:
+        """Show readers and journal what happened since the last call."""
         self._journal.post(self._feed)
         self._feed.publish()
-        if self._feed.backlog > BACKLOG:
-            count = self._feed.count
-            await self._journal.committed(self._feed)
-            self._feed.recorded(count)
+
+    async def _catch_up(self) -> None:
+        """Wait for a journal that is far behind."""
+        count = self._feed.count
+        await self._journal.committed(self._feed)
+        self._feed.recorded(count)
 
     def _conclude(self, status: RunStatus, error: str) -> None:
         """The first verdict counts."""
@@ -279,7 +283,7 @@ class Driver:
                 self._clock(),
             )
         )
-        await self._tell()
+        self._tell()
         outcome: Outcome = await work.step.run(work.context)
         return outcome
 
@@ -293,7 +297,9 @@ class Driver:
         if chunks:
             for chunk in chunks:
                 self._feed.append(chunk)
-            await self._tell()
+            self._tell()
+            if self._feed.backlog > BACKLOG:
+                await self._catch_up()
 
     def _complete(self, work: _Work, outcome: Outcome) -> None:
         self._tokens += outcome.tokens

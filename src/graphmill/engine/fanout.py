@@ -26,13 +26,16 @@ class Feed:
     `append`, `amend`, `publish` and `recorded` are for its owner, `pending` is for the journal."""
 
     __slots__ = (
-        "_base", "_events", "_forgotten", "_handed", "_readers", "_recorded", "_visible", "run_id",
+        "_base", "_events", "_forgotten", "_handed", "_readers", "_recorded", "_visible", "count",
+        "run_id",
     )  # fmt: skip
 
     def __init__(self, run_id: str, *, epoch: int = 1) -> None:
         self.run_id = run_id
         self._base = epoch << EPOCH_SHIFT
         self._events: list[Event] = []
+        self.count = 0
+        """Events appended so far."""
         self._forgotten = 0
         self._visible = 0
         self._handed = 0
@@ -42,6 +45,7 @@ class Feed:
     def append(self, event: Event) -> None:
         """Number an event. Readers see it at the next `publish`."""
         self._events.append(event)
+        self.count += 1
 
     def amend(self, event: Event) -> None:
         """Put `event` in the place of the last one, which was not published yet."""
@@ -70,11 +74,6 @@ class Feed:
         if surplus > 0:
             del self._events[:surplus]
             self._forgotten += surplus
-
-    @property
-    def count(self) -> int:
-        """Events appended so far."""
-        return self._forgotten + len(self._events)
 
     @property
     def backlog(self) -> int:

@@ -196,7 +196,7 @@ class StreamFilter:
             return True
         buffer = self._buffers.get(segment)
         if buffer is not None:
-            shown.extend(TextChunk(segment, text) for text in buffer.texts)
+            shown += [TextChunk(segment, text) for text in buffer.texts]
             buffer.texts.clear()
             return buffer.is_closed
         value = self._pool.find(segment)
