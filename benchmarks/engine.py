@@ -174,7 +174,7 @@ async def waiting(http: OutboundClient) -> dict[str, float]:
         {"source": "start", "target": "s", "sourceHandle": "source"},
         {"source": "s", "target": "end", "sourceHandle": "source"},
     ]
-    sleep = NodeType("sleep", NodeData, lambda *_: Sleep(seconds), waits=True)
+    sleep = NodeType("sleep", NodeData, lambda *_: Sleep(seconds))
     plan = compiled(json.dumps(document), http, sleep)
     await drive(compiled(workloads.no_op(), http), "x")
     gc.collect()

@@ -23,6 +23,7 @@
     │   ├── StoreDenied
     │   └── StoreFull
     ├── TemplateFailed            a template that cannot be compiled or rendered
+    │   └── TemplateUnbounded     … in the server: it may take long or grow large
     ├── CodeFailed                what the author of a code node did
     ├── CodeUnavailable           the code sandbox cannot run code now, or not on this host
     ├── OutboundRefused           the SSRF guard does not let a request through
@@ -142,6 +143,10 @@ class StoreFull(StoreError):
 
 class TemplateFailed(GraphmillError):
     """The template cannot be compiled or rendered within its limits."""
+
+
+class TemplateUnbounded(TemplateFailed):
+    """The template needs the code sandbox: it may take long or grow large."""
 
 
 class CodeFailed(GraphmillError):

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from graphmill.engine.events import Event
 from graphmill.engine.run import Run
@@ -129,13 +129,24 @@ class FileVault(Protocol):
 
 
 class Template(Protocol):
+    """One that is rendered on the spot."""
+
     def render(self, values: Mapping[str, Value]) -> str:
         """Raises TemplateFailed with the template engine's message."""
         ...
 
 
+@runtime_checkable
+class WaitingTemplate(Protocol):
+    """One that may have to be rendered somewhere else."""
+
+    async def render_elsewhere(self, values: Mapping[str, Value]) -> str:
+        """Raises TemplateFailed, with the template engine's message if it is the author's fault."""
+        ...
+
+
 class TemplateEngine(Protocol):
-    def compile(self, source: str) -> Template:
+    def compile(self, source: str) -> Template | WaitingTemplate:
         """Prepare a Jinja2 template once. A template that cannot be compiled fails when it is rendered, as in Dify."""
         ...
 

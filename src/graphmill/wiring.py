@@ -3,10 +3,12 @@
 What is opened here is closed in reverse order: first the runs end, last the database is closed.
 """
 
+import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from typing import Final
 
 from graphmill.background import Background
 from graphmill.config import Settings
@@ -20,7 +22,7 @@ from graphmill.outbound.guard import OutboundRules
 from graphmill.outbound.urls import Target
 from graphmill.ports import FileStore, FileVault, HttpClient, HttpLimits, Timeouts
 from graphmill.sandbox.runner import Sandbox
-from graphmill.sandbox.templates import InlineTemplates
+from graphmill.sandbox.templates import SandboxTemplates
 from graphmill.service.apps import Catalog
 from graphmill.service.bench import Bench
 from graphmill.service.dispatcher import Dispatcher
@@ -39,6 +41,11 @@ from graphmill.storage.memory import MemoryJournal
 from graphmill.storage.prune import Pruned, prune
 from graphmill.storage.runs import RunStore
 from graphmill.storage.uploads import UploadStore
+
+NOT_BUILT: Final = frozenset({"models", "speech", "ocs", "cluster"})
+"""Sections of the configuration that nothing reads yet."""
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +80,8 @@ async def build(settings: Settings) -> AsyncIterator[Services]:
     """Everything a server offers, with the apps of `settings` loaded and their files watched.
 
     Raises ConfigInvalid or StoreError."""
+    for name in sorted(settings.model_fields_set & NOT_BUILT):
+        logger.warning("config.yaml says something about %s, which this version has not", name)
     data = settings.data_dir
     async with AsyncExitStack() as stack:
         http = await stack.enter_async_context(_outbound(settings))
@@ -167,7 +176,7 @@ def _ports(settings: Settings, http: HttpClient, files: FileVault, sandbox: Sand
     return NodePorts(
         http=http,
         files=files,
-        templates=InlineTemplates(),
+        templates=SandboxTemplates(sandbox),
         code=sandbox,
         http_limits=HttpLimits(
             Timeouts(timeouts.connect, timeouts.read, timeouts.write), sizes.text, sizes.binary

@@ -31,6 +31,11 @@ class Nothing:
         return Succeeded({})
 
 
+class WaitingNothing:
+    async def run(self, context: object) -> Succeeded:
+        return Succeeded({})
+
+
 class StepData(NodeData):
     number: int = 0
     forbidden: bool = False
@@ -52,7 +57,7 @@ TYPES = {
         node_type("start", node_class=NodeClass.ROOT),
         node_type("trigger-webhook", node_class=NodeClass.ROOT),
         node_type("step"),
-        node_type("waiting", waits=True, retries=True),
+        NodeType("waiting", StepData, lambda *_: WaitingNothing(), retries=True),
         node_type("choice", node_class=NodeClass.BRANCH),
         node_type("writer", writes=lambda data: (("conversation", "c", "deep"),)),
         node_type(
@@ -151,7 +156,7 @@ def test_g1_g7_g10_a_plan_has_the_graph_of_its_file():
 def test_a_type_that_is_not_supported_is_refused_by_name():
     first, second = problems_of(node("a", "llm", title="Ask"), node("b", "stepp"), END)
     assert ("unknown-node-type", "a", "Ask") == (first.code, first.node_id, first.node_title)
-    assert "Node type 'llm' is not supported" == first.message
+    assert "No class mapping found for node type: llm" == first.message
     assert f"Supported are {', '.join(sorted(TYPES))}." == first.hint
     assert second.hint.startswith("Did you mean 'step'? Supported are ")
     assert first.place.line < second.place.line
@@ -161,8 +166,8 @@ def test_a_type_that_is_not_supported_is_refused_by_name():
 def test_containers_are_refused_while_no_type_runs_them(kind):
     problems = problems_of(node("c", kind), END)
     assert {
-        f"Node type {kind!r} is not supported",
-        f"Node type '{kind}-start' is not supported",
+        f"No class mapping found for node type: {kind}",
+        f"No class mapping found for node type: {kind}-start",
     } == {problem.message for problem in problems}
 
 

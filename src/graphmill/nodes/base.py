@@ -82,7 +82,6 @@ class NodeType:
     build: Callable[[str, Any, NodePorts], Node]
     """(node id, validated data, ports) → node. Raises ValueError for data that cannot be run."""
     node_class: NodeClass = NodeClass.EXECUTABLE
-    waits: bool = False
     retries: bool = False
     """Does the type support `retry_config` (`workflow-dsl §10.2`)?"""
     output_names: Callable[[Any], frozenset[str] | None] | None = None

@@ -92,5 +92,5 @@ def _reads(data: CodeData) -> tuple[Selector, ...]:
 
 
 CODE: Final = NodeType(
-    "code", CodeData, _build, waits=True, retries=True, output_names=_output_names, reads=_reads
+    "code", CodeData, _build, retries=True, output_names=_output_names, reads=_reads
 )

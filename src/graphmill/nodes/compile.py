@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from inspect import iscoroutinefunction
 from typing import Final
 
 from graphmill.dsl.canvas import ROOT_TYPES
@@ -147,7 +148,7 @@ def _compile_node(
                 node.parent_id,
             ),
             run,
-            node_type.waits,
+            iscoroutinefunction(run),
             recourse.retry if node_type.retries else None,
             recourse.defaults,
         ),
@@ -166,7 +167,8 @@ def _type_of(node: NodeDefinition, node_types: Mapping[str, NodeType]) -> NodeTy
     try:
         return node_types[node.type]
     except KeyError:
-        message = f"Node type {node.type!r} is not supported"
+        # Dify's words (`workflow-dsl §5.1`), for clients see them, too.
+        message = f"No class mapping found for node type: {node.type}"
         supported = f"Supported are {', '.join(sorted(node_types))}."
         hint = f"{did_you_mean(node.type, node_types)} {supported}".lstrip()
         problem = node_problem(node, "unknown-node-type", message, ("type",), hint=hint)

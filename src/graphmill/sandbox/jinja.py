@@ -19,7 +19,7 @@ from jinja2.runtime import Context
 from jinja2.sandbox import SandboxedEnvironment
 from jinja2.visitor import NodeTransformer
 
-from graphmill.errors import TemplateFailed
+from graphmill.errors import TemplateFailed, TemplateUnbounded
 from graphmill.ports import Template
 from graphmill.sandbox.templates import MAX_OUTPUT, output_too_long
 from graphmill.variables.values import Value
@@ -61,22 +61,23 @@ def compile_bounded(source: str) -> Template:
     """A template that renders within bounds, or one that says at each rendering why it does not."""
     try:
         return _Bounded(_compiled(source))
-    except TemplateFailed as error:
-        return _Failing(str(error))
+    except TemplateUnbounded as error:
+        return _Failing(TemplateUnbounded, str(error))
     except TemplateSyntaxError as error:
-        return _Failing(f"{error.message} (line {error.lineno})")
+        return _Failing(TemplateFailed, f"{error.message} (line {error.lineno})")
     except RecursionError:
-        return _Failing(str(_needs_sandbox("as deep as this one")))
+        return _Failing(TemplateUnbounded, str(_needs_sandbox("as deep as this one")))
     except (SyntaxError, ValueError) as error:
-        return _Failing(f"The template cannot be compiled: {error}")
+        return _Failing(TemplateFailed, f"The template cannot be compiled: {error}")
 
 
 class _Failing:
-    def __init__(self, message: str) -> None:
+    def __init__(self, kind: type[TemplateFailed], message: str) -> None:
+        self._kind = kind
         self._message = message
 
     def render(self, values: Mapping[str, Value]) -> str:
-        raise TemplateFailed(self._message)
+        raise self._kind(self._message)
 
 
 class _Bounded:
@@ -113,13 +114,13 @@ class _Budget:
         self._deadline = time.thread_time() + MAX_SECONDS
 
     def spend(self) -> None:
-        """Raises TemplateFailed when nothing is left."""
+        """Raises TemplateUnbounded when nothing is left."""
         if time.thread_time() > self._deadline:
             raise _needs_sandbox(f"that takes more than {MAX_SECONDS * 1000:g} ms")
 
 
-def _needs_sandbox(which: str) -> TemplateFailed:
-    return TemplateFailed(f"A template {which} needs the code sandbox")
+def _needs_sandbox(which: str) -> TemplateUnbounded:
+    return TemplateUnbounded(f"A template {which} needs the code sandbox")
 
 
 # --- compiling -----------------------------------------------------------------------------------
@@ -138,7 +139,7 @@ def _compiled(source: str) -> Callable[[dict[str, Any]], Iterator[str]]:
 
 
 def _check(tree: nodes.Template) -> None:
-    """Raises TemplateFailed for the first thing that is not on the lists, or too much of it."""
+    """Raises TemplateUnbounded for the first thing that is not on the lists, or too much of it."""
     total = 0
     # Each node with its depth, the loops around it, and the size of the expression it is in.
     stack: list[tuple[nodes.Node, int, bool, list[int]]] = [(tree, 0, False, [0])]
@@ -211,7 +212,7 @@ def _metered(node: nodes.Node, name: str) -> nodes.Filter:
 
 def weight_of(value: object, limit: int) -> int:
     """About the number of characters it takes to write `value` down; counts no further than a
-    little over `limit`. Raises TemplateFailed for what is nested too deep."""
+    little over `limit`. Raises TemplateUnbounded for what is nested too deep."""
     weight = 0
     stack: list[tuple[object, int]] = [(value, 0)]
     while stack and weight <= limit:

@@ -66,6 +66,9 @@ _DOCUMENT_MIME_TYPES: Final = frozenset({
     "message/rfc822",
 })  # fmt: skip
 
+WORKSPACE_ID: Final = "6f7d2c1e-5a0b-5c0e-9d43-2f8f1f6a7b10"
+"""Dify's `tenant_id`; there is one workspace here."""
+
 FileAttribute: TypeAlias = str | int | None
 
 FILE_ATTRIBUTES: Final = {
@@ -133,6 +136,16 @@ class File:
             "extension": self.extension,
             "mime_type": self.mime_type,
             "size": self.size,
+        }
+
+    def to_plain_value(self) -> dict[str, Any]:
+        """As templates and code see it: the mapping that Dify's JSON has, with its link."""
+        is_upload = self.transfer_method == TransferMethod.LOCAL_FILE
+        return {
+            **self.to_mapping(),
+            "tenant_id": WORKSPACE_ID,
+            "remote_url": self.address if is_upload else self.remote_url,
+            "url": self.address,
         }
 
     def to_markdown(self) -> str:

@@ -89,9 +89,9 @@ def to_json(value: Value, *, indent: int | None = None) -> str:
 
 
 def without_files(value: Value) -> Value:
-    """As templates and code see it: a file is the mapping that JSON has for it."""
+    """As templates and code see it."""
     if isinstance(value, File):
-        return value.to_mapping()
+        return value.to_plain_value()
     if isinstance(value, list):
         return [without_files(item) for item in value]
     if isinstance(value, dict):

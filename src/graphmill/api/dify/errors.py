@@ -81,6 +81,7 @@ ANSWERS: Final[dict[type[errors.GraphmillError], Answer]] = {
     errors.StoreDenied: Answer(503, "s3_permission_denied"),
     errors.StoreFull: Answer(503, "s3_file_too_large"),
     errors.TemplateFailed: INTERNAL,
+    errors.TemplateUnbounded: INTERNAL,
     errors.CodeFailed: INTERNAL,
     errors.CodeUnavailable: INTERNAL,
     errors.OutboundRefused: Answer(400, "invalid_param"),

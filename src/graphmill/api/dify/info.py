@@ -10,7 +10,7 @@ from graphmill.api.dify.answers import JsonAnswer
 from graphmill.api.dify.calls import Call
 from graphmill.api.dify.errors import app_unavailable, not_found
 from graphmill.api.dify.requests import DEFAULT_USER, is_uuid
-from graphmill.api.dify.wire import WORKSPACE_ID
+from graphmill.variables.files import WORKSPACE_ID
 from graphmill.dsl.model import Workflow
 from graphmill.errors import EndUserNotFound
 from graphmill.jsontext import encode

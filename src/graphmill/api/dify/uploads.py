@@ -9,7 +9,7 @@ from graphmill.api.dify.answers import JsonAnswer
 from graphmill.api.dify.calls import Call
 from graphmill.api.dify.multipart import UploadForm
 from graphmill.api.dify.requests import Body, named_user
-from graphmill.api.dify.wire import WORKSPACE_ID
+from graphmill.variables.files import WORKSPACE_ID
 from graphmill.errors import FileTooLarge, FileTypeMissing, InvalidParameter, UploadRefused
 from graphmill.jsontext import encode
 from graphmill.storage.end_users import EndUser

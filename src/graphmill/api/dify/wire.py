@@ -1,13 +1,9 @@
 """Values as this API shows them: JSON, in which a file carries its link (`service-api §9.5`)."""
 
 from collections.abc import Callable
-from typing import Final
 
 from graphmill.jsontext import encode
-from graphmill.variables.files import IDENTITY, File, TransferMethod
-
-WORKSPACE_ID: Final = "6f7d2c1e-5a0b-5c0e-9d43-2f8f1f6a7b10"
-"""Dify's `tenant_id`; there is one workspace here."""
+from graphmill.variables.files import IDENTITY, WORKSPACE_ID, File, TransferMethod
 
 
 class Wire:

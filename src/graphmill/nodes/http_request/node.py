@@ -117,7 +117,6 @@ HTTP_REQUEST: Final = NodeType(
     "http-request",
     HttpRequestData,
     _build,
-    waits=True,
     retries=True,
     output_names=_output_names,
     reads=_reads,
