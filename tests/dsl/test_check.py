@@ -247,8 +247,6 @@ def test_a_parent_that_is_no_container_is_told(parent):
 @pytest.mark.parametrize(
     ("kind", "data", "expected"),
     [
-        ("variable-assigner", {}, ["deprecated"]),
-        ("variable-aggregator", {}, []),
         ("if-else", {"conditions": []}, ["deprecated"]),
         ("if-else", {"cases": [{}]}, []),
         ("assigner", {"write_mode": "clear"}, ["deprecated"]),

@@ -24,7 +24,6 @@ GROUPED = {
 }
 
 
-@pytest.mark.parametrize("node_type", ["variable-aggregator", "variable-assigner"])
 @pytest.mark.parametrize(
     ("start", "outputs", "inputs"),
     [
@@ -35,8 +34,8 @@ GROUPED = {
     ],
     ids=["N21 first missing", "N22 none is present", "blank is present", "N23 nothing"],
 )
-def test_the_first_variable_that_exists_wins(node_type, start, outputs, inputs):
-    assert run_node(node_type, PLAIN, {"start": start}) == Succeeded(outputs, inputs)
+def test_the_first_variable_that_exists_wins(start, outputs, inputs):
+    assert run_node("variable-aggregator", PLAIN, {"start": start}) == Succeeded(outputs, inputs)
 
 
 def test_every_group_has_an_output_of_its_own():

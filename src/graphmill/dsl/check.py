@@ -187,11 +187,6 @@ def _check_containers(workflow: Workflow) -> Iterator[Problem]:
 
 _OLD: Final[tuple[tuple[Callable[[NodeDefinition], bool], str, str], ...]] = (
     (
-        lambda node: node.type == "variable-assigner",
-        "variable-assigner is the old name of variable-aggregator",
-        "Rename the type.",
-    ),
-    (
         lambda node: node.type == "if-else" and not node.data.get("cases"),
         "if-else without cases is the old form",
         "Open and save the file in Dify, or write a list of cases.",

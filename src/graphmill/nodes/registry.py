@@ -11,7 +11,7 @@ from graphmill.nodes.if_else import IF_ELSE
 from graphmill.nodes.list_operator import LIST_OPERATOR
 from graphmill.nodes.start import START
 from graphmill.nodes.template_transform import TEMPLATE_TRANSFORM
-from graphmill.nodes.variable_aggregator import VARIABLE_AGGREGATOR, VARIABLE_ASSIGNER
+from graphmill.nodes.variable_aggregator import VARIABLE_AGGREGATOR
 
 NODE_TYPES: Final[dict[str, NodeType]] = {
     node_type.name: node_type
@@ -25,6 +25,5 @@ NODE_TYPES: Final[dict[str, NodeType]] = {
         START,
         TEMPLATE_TRANSFORM,
         VARIABLE_AGGREGATOR,
-        VARIABLE_ASSIGNER,
     )
 }

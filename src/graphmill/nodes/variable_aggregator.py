@@ -1,6 +1,5 @@
 """variable-aggregator: the first of some variables that exists; it joins branches (`nodes §13`)."""
 
-from dataclasses import replace
 from typing import Final
 
 from graphmill.engine.context import NodeContext
@@ -83,6 +82,3 @@ VARIABLE_AGGREGATOR: Final = NodeType(
     output_names=_output_names,
     reads=_reads,
 )
-
-VARIABLE_ASSIGNER: Final = replace(VARIABLE_AGGREGATOR, name="variable-assigner")
-"""The name that old files use; not to be confused with `assigner`."""
