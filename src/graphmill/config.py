@@ -52,7 +52,7 @@ ApiKey = Annotated[SecretStr, Field(min_length=1)]
 
 
 class Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True, defer_build=True)
 
     @model_validator(mode="before")
     @classmethod
@@ -377,6 +377,10 @@ def _sentence(detail: ErrorDetails) -> str:
             return f"{name} is not a setting" + (f"; did you mean {near[0]!r}?" if near else "")
         case "missing":
             return f"{name} is missing"
+        case "model_type" | "dict_type":
+            return f"{name or 'The file'} should hold keys with values"
+        case "too_short" | "string_too_short":
+            return f"{name} must not be empty"
         case "string_type":
             return f"{name}: {message}; put it in quotes"
         case _:

@@ -7,19 +7,17 @@ from typing import Final
 from sqlalchemy import ClauseElement, bindparam, delete, select
 
 from graphmill.config import RetentionSettings
-from graphmill.engine.events import RunStatus
 from graphmill.ports import FileStore
 from graphmill.storage.database import Database, Row
-from graphmill.storage.tables import journal, node_executions, runs, uploads
+from graphmill.storage.tables import is_running, journal, node_executions, runs, uploads
 
 BATCH: Final = 200
 """Runs, rows of events or files in one commit."""
 DAY: Final = 86_400.0
 MINUTE: Final = 60.0
 
-_RUNNING: Final = runs.c.status == RunStatus.RUNNING.value
 _OLD_RUNS: Final = (
-    select(runs.c.id).where(runs.c.created_at < bindparam("before"), ~_RUNNING).limit(BATCH)
+    select(runs.c.id).where(runs.c.created_at < bindparam("before"), ~is_running).limit(BATCH)
 )
 _FORGET_RUN: Final = (
     delete(journal).where(journal.c.run_id == bindparam("id")),
@@ -31,7 +29,7 @@ _OLD_EVENTS: Final = (
     .where(
         journal.c.at < bindparam("before"),
         # Whoever follows a run that goes on may still need its events.
-        journal.c.run_id.not_in(select(runs.c.id).where(_RUNNING)),
+        journal.c.run_id.not_in(select(runs.c.id).where(is_running)),
     )
     .limit(BATCH)
 )

@@ -15,7 +15,7 @@ from graphmill.ids import end_user_id_of, log_id_of
 from graphmill.jsontext import encode, storable
 from graphmill.storage.database import Database, Row
 from graphmill.storage.events import unpack
-from graphmill.storage.tables import runs, workflow_versions
+from graphmill.storage.tables import is_running, runs, workflow_versions
 from graphmill.variables.values import Value
 
 KEYWORD_LENGTH: Final = 30
@@ -139,11 +139,10 @@ _FILTERS: Final[dict[str, ColumnElement[bool]]] = {
 }
 """By the parameter that asks for each."""
 
-_RUNNING: Final = runs.c.status == RunStatus.RUNNING.value
-_COUNT_RUNNING: Final = select(func.count()).select_from(runs).where(_RUNNING)
+_COUNT_RUNNING: Final = select(func.count(runs.c.id)).where(is_running)
 _FAIL_RUNNING: Final = (
     update(runs)
-    .where(_RUNNING)
+    .where(is_running)
     .values(
         status=RunStatus.FAILED.value,
         error=bindparam("reason"),

@@ -30,10 +30,10 @@ def prepare(connection: sqlite3.Connection, path: Path) -> None:
         connection.execute("INSERT INTO alembic_version VALUES (?)", (REVISION,))
     connection.execute("COMMIT")
     if revision not in (None, REVISION):
-        upgrade(path)
+        _upgrade(path)
 
 
-def upgrade(path: Path) -> None:
+def _upgrade(path: Path) -> None:
     """Run the migrations that the file lacks. Raises StoreError for the file of a newer version."""
     # Imported here because it keeps start-up fast.
     from graphmill.storage.migrations.run import run_migrations  # noqa: PLC0415

@@ -14,7 +14,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
-    text,
+    literal_column,
 )
 
 metadata = MetaData()
@@ -76,15 +76,13 @@ runs = Table(
     Index("runs_by_time", "created_at"),
     Index("runs_by_end_user", "end_user_id", "created_at"),
     Index("runs_by_task", "task_id"),
-    Index(
-        "runs_going_on",
-        "id",
-        sqlite_where=text("status = 'running'"),
-        postgresql_where=text("status = 'running'"),
-    ),
 )
 """`first_sequence` and `last_sequence` number the run's RunStarted and RunFinished, which are kept
 in this row and nowhere else."""
+
+is_running = runs.c.status == literal_column("'running'")
+"""Spelled out: with a parameter, SQLite could not know that the index below is meant."""
+Index("runs_going_on", runs.c.id, sqlite_where=is_running, postgresql_where=is_running)
 
 node_executions = Table(
     "node_executions",
