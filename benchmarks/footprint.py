@@ -1,6 +1,6 @@
 """Start-up and memory of the real server: first 200, idle RSS, and what a waiting run with its open stream costs (T9, T10).
 
-    python benchmarks/footprint.py [--waiting 1000]
+python benchmarks/footprint.py [--waiting 1000]
 """
 
 import argparse
@@ -20,9 +20,6 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent))
 import workloads
 from http_load import cpu_seconds, free_port
-
-HOLD = 30.0
-"""Seconds for which the slow server keeps each request open."""
 
 
 def rss_mb(pid: int) -> float:
@@ -53,16 +50,9 @@ def stop(process: subprocess.Popen[bytes]) -> None:
 
 
 async def slow_server() -> asyncio.Server:
-    """Accepts a request and stays silent."""
-
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.read(65536)
-        try:
-            await asyncio.sleep(HOLD)
-        finally:
-            writer.close()
-
-    return await asyncio.start_server(serve, "127.0.0.1", 0, backlog=4096)
+    """Accepts connections and stays silent."""
+    loop = asyncio.get_running_loop()
+    return await loop.create_server(asyncio.Protocol, "127.0.0.1", 0, backlog=4096)
 
 
 async def open_stream(port: int) -> asyncio.StreamWriter:
@@ -84,9 +74,7 @@ async def open_stream(port: int) -> asyncio.StreamWriter:
 async def waiting_runs(folder: Path, count: int) -> None:
     slow = await slow_server()
     slow_port = slow.sockets[0].getsockname()[1]
-    (folder / "wait.yml").write_text(
-        workloads.http_then_template(f"http://127.0.0.1:{slow_port}/")
-    )
+    (folder / "wait.yml").write_text(workloads.http_then_template(f"http://127.0.0.1:{slow_port}/"))
     (folder / "config.yaml").write_text(
         f"data_dir: {folder / 'waiting'}\n"
         f"http_request: {{allow: ['127.0.0.1:{slow_port}'], timeout_seconds: {{read: 600}}}}\n"
@@ -134,7 +122,9 @@ def main() -> None:
                 idles.append(rss_mb(process.pid))
                 stop(process)
         print(f"first 200, new data_dir: {statistics.median(firsts):.2f} s (min {min(firsts):.2f})")
-        print(f"first 200, existing data_dir: {statistics.median(laters):.2f} s (min {min(laters):.2f})")
+        print(
+            f"first 200, existing data_dir: {statistics.median(laters):.2f} s (min {min(laters):.2f})"
+        )
         print(f"idle RSS: {statistics.median(idles):.1f} MB")
         asyncio.run(waiting_runs(folder, arguments.waiting))
 
