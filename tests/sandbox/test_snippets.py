@@ -1,0 +1,129 @@
+"""Code as people write it gives in the sandbox what it gives outside."""
+
+import asyncio
+import contextlib
+import io
+import json
+from collections.abc import Mapping
+
+import pytest
+
+from graphmill.errors import CodeFailed
+from graphmill.sandbox.fork_server import CodeLimits, ForkServer
+from graphmill.variables.values import Value
+from tests.sandbox.snippets_javascript import JAVASCRIPT, NODE_ONLY
+from tests.sandbox.snippets_python import PYTHON
+
+Results = Mapping[str, Value | CodeFailed]
+
+
+def results_of(language: str, sources: Mapping[str, str]) -> Results:
+    """By name; all run at the same time."""
+
+    async def run_all() -> Results:
+        server = ForkServer(CodeLimits())
+
+        async def run(source: str) -> Value | CodeFailed:
+            try:
+                return (await server.run(language, source, {})).value
+            except CodeFailed as error:
+                return error
+
+        try:
+            results = await asyncio.gather(*map(run, sources.values()))
+        finally:
+            await server.close()
+        return dict(zip(sources, results, strict=True))
+
+    return asyncio.run(run_all())
+
+
+def main_returning(expression: str) -> str:
+    return f"function main() {{ return {{v: {expression}}} }}"
+
+
+@pytest.fixture(scope="module")
+def python_results() -> Results:
+    return results_of("python3", PYTHON)
+
+
+@pytest.fixture(scope="module")
+def javascript_results() -> Results:
+    sources = {name: main_returning(source) for name, (source, _) in JAVASCRIPT.items()}
+    return results_of("javascript", sources)
+
+
+@pytest.mark.parametrize("name", PYTHON)
+def test_python_means_the_same(name: str, python_results: Results) -> None:
+    names: dict[str, object] = {"__name__": "__main__"}
+    with contextlib.redirect_stderr(io.StringIO()), contextlib.redirect_stdout(io.StringIO()):
+        exec(PYTHON[name], names)
+        expected = json.loads(json.dumps(names["main"]()))  # type: ignore[operator]
+    assert expected == python_results[name]
+
+
+@pytest.mark.parametrize("name", JAVASCRIPT)
+def test_javascript_means_the_same(name: str, javascript_results: Results) -> None:
+    assert {"v": JAVASCRIPT[name][1]} == javascript_results[name]
+
+
+def test_what_the_engine_lacks_fails_or_is_undefined() -> None:
+    results = results_of(
+        "javascript", {name: main_returning(source) for name, source in NODE_ONLY.items()}
+    )
+    wrong = {
+        name: result
+        for name, result in results.items()
+        if not isinstance(result, CodeFailed) and result != {"v": "undefined"}
+    }
+    assert {"localeCompare": {"v": ["C", "a", "b"]}} == wrong
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        pytest.param("new Date(0).toLocaleString('ar-EG')", id="a locale"),
+        pytest.param("new Date(0).toLocaleString('en-US', {month: 'long'})", id="an option"),
+        pytest.param("(5).toLocaleString('en', {notation: 'compact'})", id="a notation"),
+        pytest.param("new Date(0).toLocaleString('en-US', {timeZone: 'No/Where'})", id="a zone"),
+    ],
+)
+def test_options_that_cannot_be_honoured_are_refused(expression: str) -> None:
+    (result,) = results_of("javascript", {"it": main_returning(expression)}).values()
+    assert isinstance(result, CodeFailed)
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        pytest.param("const main = ({x}) => ({y: x})", {"y": [1, "é"]}, id="an arrow function"),
+        pytest.param(
+            "async function main({x}) { return {y: await x} }", {"y": [1, "é"]}, id="async"
+        ),
+        pytest.param(
+            "function main() { return new Promise(done => setTimeout(() => done({y: 1}), 5)) }",
+            {"y": 1},
+            id="a timer",
+        ),
+        pytest.param(
+            "function main() { return {y: undefined, z: NaN} }", {"z": None}, id="no JSON"
+        ),
+    ],
+)
+async def test_javascript_has_many_ways_to_return(source: str, expected: Value) -> None:
+    server = ForkServer(CodeLimits())
+    try:
+        result = await server.run("javascript", source, {"x": [1, "é"]})
+    finally:
+        await server.close()
+    assert expected == result.value
+
+
+async def test_what_javascript_logs_is_kept_apart() -> None:
+    server = ForkServer(CodeLimits())
+    source = "function main() { console.log('a', {b: 1}); console.error('c'); return {} }"
+    try:
+        result = await server.run("javascript", source, {})
+    finally:
+        await server.close()
+    assert ('a {"b":1}', "c") == (result.output, result.errors)
