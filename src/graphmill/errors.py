@@ -53,7 +53,7 @@ class WorkflowInvalid(GraphmillError):
 
     def __init__(self, problems: Sequence["Problem"]) -> None:
         """`str()` is all of them in one line."""
-        super().__init__("; ".join(map(_in_brief, problems)))
+        super().__init__("; ".join(dict.fromkeys(map(_in_brief, problems))))
         self.problems = tuple(problems)
 
 
@@ -169,6 +169,9 @@ class OutboundRefused(GraphmillError):
 
 
 def _in_brief(problem: "Problem") -> str:
+    if problem.code == "unknown-node-type":
+        # Clients match Dify's words, which name no place (`workflow-dsl §5.1`).
+        return problem.message
     about = problem.node_title or problem.node_id
     node = f" (node {about})" if about else ""
     return f"line {problem.place.line}: {problem.message}{node}"

@@ -69,7 +69,7 @@ def test_errors_fail_and_every_file_is_told(folder):
     status, text = report("wrong file.yml", "sound.yml", "warned.yml")
     first, second, summary = text.splitlines()
     assert 1 == status
-    assert first.startswith("wrong file.yml:12:22: error[unknown-node-type] Node type 'endd' is")
+    assert first.startswith("wrong file.yml:12:22: error[unknown-node-type] No class mapping found")
     assert "(node Ünd (a), field type) - Did you mean 'end'?" in first
     assert second.startswith("warned.yml:")
     assert "1 error, 1 warning in 3 files" == summary
@@ -151,7 +151,7 @@ def test_the_json_report_has_every_part_of_a_problem(folder):
         "column": 22,
         "severity": "error",
         "code": "unknown-node-type",
-        "message": "Node type 'endd' is not supported",
+        "message": "No class mapping found for node type: endd",
         "node_id": "a",
         "node_title": "Ünd",
         "field": "type",

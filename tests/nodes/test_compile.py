@@ -198,13 +198,12 @@ def test_what_building_a_node_refuses_is_told_in_its_words():
 
 
 def test_an_invalid_workflow_tells_everything_in_one_line():
-    workflow = load([START, node("a", "llm", title="Ask"), node("b", "agent")])
+    nodes = [node("a", "llm"), node("b", "llm"), node("c", "step", title="Do", forbidden=True)]
     with pytest.raises(WorkflowInvalid) as caught:
-        compile_plan(workflow, PORTS)
-    lines = [problem.place.line for problem in caught.value.problems]
+        compile_plan(load([START, *nodes]), PORTS, node_types=TYPES)
+    line = caught.value.problems[-1].place.line
     assert (
-        f"line {lines[0]}: Node type 'llm' is not supported (node Ask); "
-        f"line {lines[1]}: Node type 'agent' is not supported (node b)"
+        f"No class mapping found for node type: llm; line {line}: this cannot be run (node Do)"
     ) == str(caught.value)
 
 
