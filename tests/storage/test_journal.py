@@ -199,6 +199,16 @@ async def test_what_comes_after_the_end_of_a_run_is_not_recorded(database: Datab
     assert 2 == len(await journal.history(run.id))
 
 
+async def test_large_values_come_back_whole(database: Database) -> None:
+    text = "ä" * 3_000_000
+    run = new_run(inputs={"text": text})
+    start, end = executed()
+    end.outputs = {"text": text, "numbers": list(range(100_000))}
+    await record(database, run, [started(run), start, end, finished(outputs=end.outputs)])
+    events = [event for _, event in await SqlJournal(database).history(run.id)]
+    assert [started(run), start, end, finished(outputs=end.outputs)] == events
+
+
 async def test_texts_that_are_no_utf_8_are_spelled(database: Database) -> None:
     run = new_run(user="half \ud83d", inputs={"q": "\ud83d"})
     await record(database, run, [started(run), finished(error="\udc00")])

@@ -34,20 +34,13 @@ class StoredVersion:
         return datetime.fromtimestamp(self.created_at, UTC).strftime("%Y-%m-%d %H:%M:%S.%f")
 
 
-_app = insert(apps)
-_SAVE_APP = _app.on_conflict_do_update(
+_SAVE_APP = insert(apps).on_conflict_do_update(
     index_elements=["id"],
-    set_={name: _app.excluded[name] for name in ("slug", "name", "mode")},
+    set_={name: bindparam(name) for name in ("slug", "name", "mode")},
 )
 _SAVE_VERSION = insert(workflow_versions).on_conflict_do_nothing()
-_ALL_APPS = select(apps).order_by(apps.c.slug)
 _VERSION = select(workflow_versions).where(
     workflow_versions.c.id == bindparam("id"), workflow_versions.c.app_id == bindparam("app_id")
-)
-_VERSIONS = (
-    select(workflow_versions)
-    .where(workflow_versions.c.app_id == bindparam("app_id"))
-    .order_by(workflow_versions.c.created_at.desc())
 )
 
 
@@ -60,9 +53,6 @@ class AppStore:
         await self._database.write(
             _SAVE_APP, id=app.id, slug=app.slug, name=app.name, mode=app.mode
         )
-
-    async def apps(self) -> list[StoredApp]:
-        return [StoredApp(*row) for row in await self._database.fetch_all(_ALL_APPS)]
 
     async def save_version(self, app_id: str, content: str, *, created_at: float) -> StoredVersion:
         """The version with this content: the one that is stored already, or else a new one."""
@@ -79,8 +69,3 @@ class AppStore:
     async def get_version(self, app_id: str, version_id: str) -> StoredVersion | None:
         row = await self._database.fetch_one(_VERSION, app_id=app_id, id=version_id)
         return None if row is None else StoredVersion(*row)
-
-    async def versions(self, app_id: str) -> list[StoredVersion]:
-        """Newest first."""
-        rows = await self._database.fetch_all(_VERSIONS, app_id=app_id)
-        return [StoredVersion(*row) for row in rows]

@@ -7,7 +7,7 @@ they would cost more than SQLite itself.
 import asyncio
 import sqlite3
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, TypeAlias
@@ -136,8 +136,10 @@ async def open_database(url: str | None, data_dir: Path) -> AsyncIterator[Databa
 def _open_file(path: Path) -> sqlite3.Connection:
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        connection = connect_writer(path)
-        prepare(connection, path)
+        with ExitStack() as stack:
+            connection = stack.enter_context(closing(connect_writer(path)))
+            prepare(connection, path)
+            stack.pop_all()
     except sqlite3.Error as error:
         raise translate(error) from error
     except OSError as error:

@@ -48,26 +48,27 @@ ROW_FAULTS: Final = (
 
 def connect_writer(path: Path) -> sqlite3.Connection:
     """The one connection that writes; one thread at a time may use it. Raises sqlite3.Error."""
-    connection = _connect(path)
-    connection.execute("PRAGMA journal_mode = WAL")
-    return connection
+    return _connect(path, "PRAGMA journal_mode = WAL")
 
 
 def connect_reader(path: Path) -> sqlite3.Connection:
     """A connection for queries; each sees the database as its last commit left it."""
-    connection = _connect(path)
-    connection.execute("PRAGMA query_only = ON")
+    connection = _connect(path, "PRAGMA query_only = ON")
     # SQLite's own knows the letters of English only; Postgres's knows all.
     connection.create_function("lower", 1, _lower, deterministic=True)
     return connection
 
 
-def _connect(path: Path) -> sqlite3.Connection:
+def _connect(path: Path, role: str) -> sqlite3.Connection:
     connection = sqlite3.connect(
         path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
     )
-    for statement in _SET_UP:
-        connection.execute(statement)
+    try:
+        for statement in (*_SET_UP, role):
+            connection.execute(statement)
+    except sqlite3.Error:
+        connection.close()
+        raise
     return connection
 
 

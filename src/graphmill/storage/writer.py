@@ -14,8 +14,8 @@ from typing import Any, Final, TypeAlias
 from graphmill.errors import StoreError, StoreUnreachable
 from graphmill.storage.sqlite import ROW_FAULTS, translate
 
-GROUP: Final = 256
-"""Sources in one commit at most, so that no commit takes long."""
+GROUP: Final = 128
+"""Sources in one commit at most: neither they nor the commit may hold up the others for long."""
 BACKLOG: Final = 20_000
 """Sources that may wait; with more, the database counts as stuck."""
 GATHER_SECONDS: Final = 0.002
