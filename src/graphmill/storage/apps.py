@@ -34,9 +34,10 @@ class StoredVersion:
         return datetime.fromtimestamp(self.created_at, UTC).strftime("%Y-%m-%d %H:%M:%S.%f")
 
 
-_SAVE_APP = insert(apps).on_conflict_do_update(
+_ADD_APP = insert(apps)
+_SAVE_APP = _ADD_APP.on_conflict_do_update(
     index_elements=["id"],
-    set_={name: bindparam(name) for name in ("slug", "name", "mode")},
+    set_={name: _ADD_APP.excluded[name] for name in ("slug", "name", "mode")},
 )
 _SAVE_VERSION = insert(workflow_versions).on_conflict_do_nothing()
 _VERSION = select(workflow_versions).where(
