@@ -21,13 +21,16 @@ Json = dict[str, Any]
 def example(slug: str) -> tuple[str, Json]:
     """API key and body of the run that the sample's comment shows."""
     text = (ROOT / "workflows" / f"{slug}.yml").read_text()
-    comment = "".join(
-        line.removeprefix("#") for line in text.splitlines(keepends=True) if line.startswith("#")
-    )
-    key = re.search(r"Bearer (\S+)'", comment)
-    body = re.search(r"-d '(.*?)'", comment, re.DOTALL)
-    assert key is not None, f"{slug}.yml shows no key"
-    assert body is not None, f"{slug}.yml shows no body"
+    lines = [line.removeprefix("#") for line in text.splitlines() if line.startswith("#")]
+    return first_run_in("\n".join(lines))
+
+
+def first_run_in(text: str) -> tuple[str, Json]:
+    """API key and body of the first curl command with a JSON body."""
+    key = re.search(r"Bearer (\S+)'", text)
+    body = re.search(r"-d '(.*?)'", text, re.DOTALL)
+    assert key is not None
+    assert body is not None
     return key[1], json.loads(body[1])
 
 
@@ -70,6 +73,19 @@ def test_config_serves_every_sample() -> None:
     config = yaml.safe_load((ROOT / "config.yaml").read_text())
     served = {Path(app["workflow"]).stem: app["api_keys"] for app in config["apps"]}
     assert {slug: [example(slug)[0]] for slug in SAMPLES} == served
+
+
+def test_first_run_of_the_readme_answers_as_it_says(server: ServerProcess) -> None:
+    text = (ROOT / "README.md").read_text()
+    key, body = first_run_in(text)
+    shown = re.search(r"```json\n(.*?)\n```", text, re.DOTALL)
+    assert shown is not None
+    with server.client(key) as client:
+        answer = client.post("/v1/workflows/run", json=body).json()
+    expected = json.loads(shown[1])
+    assert expected.keys() == answer.keys()
+    assert expected["data"].keys() == answer["data"].keys()
+    assert expected["data"]["outputs"] == answer["data"]["outputs"]
 
 
 @pytest.mark.parametrize(
