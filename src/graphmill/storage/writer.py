@@ -14,7 +14,7 @@ from typing import Any, Final, TypeAlias
 from graphmill.errors import StoreError, StoreUnreachable
 from graphmill.storage.sqlite import ROW_FAULTS, translate
 
-GROUP: Final = 128
+GROUP: Final = 64
 """Sources in one commit at most: neither they nor the commit may hold up the others for long."""
 BACKLOG: Final = 20_000
 """Sources that may wait; with more, the database counts as stuck."""
