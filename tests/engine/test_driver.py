@@ -455,15 +455,16 @@ async def test_a_context_carries_the_execution_and_its_idempotency_key() -> None
 
 async def test_runs_of_one_plan_share_no_values() -> None:
     plan = sketch(
-        "start>w w>e",
+        "start>w w>v v>e",
         AS("w", "conversation.c", "start.x"),
+        AS("v", "env.e", "start.x"),
         E("e", c="conversation.c"),
         conversation={"c": "old"},
     )
     first, second = await run(plan, x="1"), await run(plan, x="2")
 
     assert ({"c": "1"}, {"c": "2"}) == (first.out, second.out)
-    assert {"c": "old"} == plan.conversation
+    assert ({"c": "old"}, {}) == (plan.conversation, plan.environment)
 
 
 async def test_the_step_limit_fails_the_run() -> None:

@@ -283,6 +283,7 @@ async def test_a_run_waits_for_a_journal_that_falls_behind(
     told = await stage.told()
     assert "x" * 500 == told.text
     assert RunStatus.SUCCEEDED == told.status
+    assert len(stage.feed._events) <= 10 + 21, "window and backlog are all that stays in memory"
 
 
 async def test_a_journal_that_fails_in_between_ends_the_run(

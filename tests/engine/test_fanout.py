@@ -153,6 +153,18 @@ async def test_a_late_reader_of_a_finished_run(after: int, expected: list[str]) 
         assert expected == texts(await read(feed, after=after))
 
 
+async def test_a_number_that_never_was_means_from_now_on() -> None:
+    feed = Feed("run")
+    fill(feed, 1)
+    async with asyncio.timeout(1), asyncio.TaskGroup() as tasks:
+        reader = tasks.create_task(read(feed, after=FIRST + 99))
+        await asyncio.sleep(0)
+        fill(feed, 2)
+        finish(feed)
+
+    assert ["2"] == texts(reader.result())
+
+
 async def test_a_reader_behind_the_window_reads_on_from_the_journal(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -171,21 +183,6 @@ async def test_a_reader_behind_the_window_reads_on_from_the_journal(
     assert [str(number) for number in range(1, 105)] == texts(rest)
     assert [FIRST + number for number in range(2, 107)] == [number for number, _ in rest]
     assert [FIRST + 1] == memory.asked
-
-
-async def test_merged_pieces_of_text_in_the_journal_count_up_to_their_number(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """The journal may store many chunks as one, under the number of the last."""
-    monkeypatch.setattr(fanout, "WINDOW", 2)
-    feed = Feed("run")
-    memory = Memory(feed)
-    fill(feed, 1, 2, 3, 4, 5)
-    memory.record()
-    memory.rows = [(FIRST + 4, TextChunk(("l", "text"), "1234"))]
-    finish(feed)
-
-    assert ["1234", "5"] == texts(await read(feed, history=memory.history))
 
 
 async def test_a_reader_goes_on_when_the_journal_has_forgotten(
@@ -299,13 +296,20 @@ async def test_a_reader_that_goes_away_leaves_nothing_behind() -> None:
     assert all([(FIRST + 1, end())] == reader.result() for reader in readers[1::2])
 
 
-async def test_a_reader_that_goes_away_just_as_it_is_woken_disturbs_nobody() -> None:
+@pytest.mark.parametrize("is_woken_first", [True, False])
+async def test_a_reader_that_goes_away_while_it_is_woken_disturbs_nobody(
+    is_woken_first: bool,
+) -> None:
     feed = Feed("run")
     async with asyncio.TaskGroup() as tasks:
         gone, stays = tasks.create_task(read(feed)), tasks.create_task(read(feed))
         await asyncio.sleep(0)
-        fill(feed, 1)
-        gone.cancel()
+        if is_woken_first:
+            fill(feed, 1)
+            gone.cancel()
+        else:
+            gone.cancel()
+            fill(feed, 1)
         finish(feed)
 
     assert gone.cancelled()

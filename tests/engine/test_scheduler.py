@@ -74,6 +74,11 @@ def hold(graph: Graph, dialogue: Dialogue) -> Dialogue:
             id="skips go on behind a skipped node, depth first",
         ),
         pytest.param(
+            "start>if if:true>a if:false>b b>c b>d c>x d>y",
+            [("begin", "start"), ("start", "if"), ("if:true", "-b -c -x -d -y a")],
+            id="one branch is skipped to its end before the next",
+        ),
+        pytest.param(
             "start>if if:1>a if:2>b if:1>b a>g b>g",
             [("begin", "start"), ("start", "if"), ("if:1", "a b"), ("a", ""), ("b", "g")],
             id="a skipped and a taken edge between the same nodes",

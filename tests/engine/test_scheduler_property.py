@@ -118,7 +118,7 @@ def test_the_scheduler_follows_the_rules_and_every_node_ends_once(
         skipped += decision.skipped
         taken |= {edge.index for edge in decision.taken}
         assert rules.queue == ready
-        assert {node for node, state in rules.nodes.items() if state == "skipped"} == set(skipped)
+        assert [node for node, state in rules.nodes.items() if state == "skipped"] == skipped
         assert {edge for edge, state in rules.edges.items() if state == "taken"} == taken
         if not running:
             break

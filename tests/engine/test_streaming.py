@@ -406,9 +406,16 @@ async def test_text_behind_the_last_piece_is_dropped() -> None:
         await context.stream(("l", "text"), "late")
         return outcome
 
-    told = await run(sketch("start>l l>a", node("l", talk_on, waits=True), A("a", "{{#l.text#}}")))
+    told = await run(
+        sketch(
+            "start>l l>if if:false>a",
+            node("l", talk_on, waits=True),
+            IF("if", true=("l.text", "b")),
+            A("a", "{{#l.text#}}."),
+        )
+    )
 
-    assert ["a"] == told.stream
+    assert ["a", "."] == told.stream
 
 
 async def test_a_response_that_nothing_leads_to_shows_nothing() -> None:

@@ -263,9 +263,8 @@ class Driver:
             outcome = _raised(error)
         else:
             outcome = task.result()
-        if not self._is_over:
-            self._inbox.append((work, outcome))
-            self._wake()
+        self._inbox.append((work, outcome))
+        self._wake()
 
     async def _try_again(self, work: _Work, delay: float, failure: Failed) -> Outcome:
         """The next attempt; `failure` is what the one before ended with (`workflow-dsl §10.2`)."""
@@ -339,7 +338,7 @@ class Driver:
         self._exceptions += 1
         retry = work.step.retry
         delay = None if retry is None else retry.delay(work.retries)
-        if delay is None or self._verdict is not None:
+        if delay is None:
             self._recover(work, failure)
         else:
             self._launch(work, self._try_again(work, delay, failure))
