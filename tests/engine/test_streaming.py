@@ -392,10 +392,18 @@ async def test_shown_text_and_answer(
     assert status == told.status
 
 
-async def test_default_values_are_shown_before_the_exception_is_told() -> None:
+async def test_default_values_are_shown_when_the_next_node_is_done() -> None:
     told = await run(sketch("start>c c>a", BOOM("c", default={"r": "D"}), A("a", "{{#c.r#}}")))
 
-    assert ["c started", "'D' of c.r", "c exception"] == said(told)[2:5]
+    assert ["c exception", "a started", "'D' of c.r", "a succeeded"] == said(told)[3:7]
+
+
+async def test_default_values_are_not_shown_when_the_next_node_fails() -> None:
+    told = await run(
+        sketch("start>c c>b b>a", BOOM("c", default={"r": "D"}), BOOM("b"), A("a", "{{#c.r#}}"))
+    )
+
+    assert [] == told.stream
 
 
 async def test_text_behind_the_last_piece_is_dropped() -> None:

@@ -318,6 +318,9 @@ class Driver:
             pool.set(selector[0], selector[1], value)
             self._feed.append(VariableUpdated(selector, value))
         self._leave(work, outcome.outputs, outcome.handle if work.step.node.branches else None)
+        # Dify looks at this before a success only: a default value is shown when the next node is done.
+        for chunk in work.frame.stream.flush():
+            self._feed.append(chunk)
         self._feed.append(
             NodeFinished(
                 work.execution,
@@ -385,15 +388,13 @@ class Driver:
             )
 
     def _leave(self, work: _Work, outputs: dict[str, Value], handle: str | None) -> None:
-        """Store what the node gives, follow its edges, show the text that may be shown now."""
+        """Store what the node gives and follow its edges."""
         frame, node = work.frame, work.step.node
         if outputs:
             frame.pool.set_all(node.id, outputs)
         self._follow(frame, frame.scheduler.complete(node.index, handle))
         if node.node_class is NodeClass.RESPONSE:
             frame.merge_outputs(outputs)
-        for chunk in frame.stream.flush():
-            self._feed.append(chunk)
 
     def _follow(self, frame: Frame, decision: Decision) -> None:
         for chunk in frame.stream.edges_taken(decision.taken):
