@@ -1,4 +1,5 @@
-"""The yardstick of `http_load.py`: what Starlette and uvicorn need to parse a body and answer Dify's shape."""
+"""The yardstick of `http_load.py`: what Starlette and uvicorn need to parse a body and answer
+Dify's shape."""
 
 import orjson
 from starlette.applications import Starlette

@@ -1,4 +1,5 @@
-"""Start-up and memory of the real server: first 200, idle RSS, and what a waiting run with its open stream costs (T9, T10).
+"""Start-up and memory of the real server (T9, T10): first 200, idle RSS, and what a waiting run with
+its open stream costs.
 
 python benchmarks/footprint.py [--waiting 1000]
 """
@@ -31,7 +32,10 @@ def start(folder: Path, port: int) -> tuple[subprocess.Popen[bytes], float]:
     """Start the server; the process, and the seconds until its first 200."""
     began = time.perf_counter()
     process = subprocess.Popen(
-        [sys.executable, "-m", "graphmill", "serve", "--config", str(folder / "config.yaml"), "--port", str(port)],
+        [
+            sys.executable, "-m", "graphmill", "serve",
+            "--config", str(folder / "config.yaml"), "--port", str(port),
+        ],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )  # fmt: skip
@@ -113,7 +117,8 @@ def main() -> None:
         firsts, laters, idles = [], [], []
         for number in range(arguments.starts):
             (folder / "config.yaml").write_text(
-                f"data_dir: {folder / f'data{number}'}\napps:\n  - {{workflow: w0.yml, api_keys: [app-x]}}\n"
+                f"data_dir: {folder / f'data{number}'}\n"
+                "apps:\n  - {workflow: w0.yml, api_keys: [app-x]}\n"
             )
             for seconds in (firsts, laters):
                 process, first = start(folder, free_port())

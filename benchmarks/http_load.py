@@ -1,8 +1,10 @@
-"""Requests per second and server CPU per request: a bare Starlette endpoint and graphmill, in interleaved rounds.
+"""Requests per second and server CPU per request: a bare Starlette endpoint and graphmill, in
+interleaved rounds.
 
     python benchmarks/http_load.py [--seconds 4] [--rounds 5] [--connections 32]
 
-The servers run on core 0, the clients (keep-alive, hand-written) on core 1. CPU per request is the figure to trust.
+The servers run on core 0, the clients (keep-alive, hand-written) on core 1. CPU per request is the
+figure to trust.
 """
 
 import argparse

@@ -1,4 +1,5 @@
-"""The outside, as the layers above the pure ones see it. Concrete classes are chosen in `wiring.py` only."""
+"""The outside, as the layers above the pure ones see it. Concrete classes are chosen in `wiring.py`
+only."""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
@@ -10,10 +11,11 @@ from graphmill.engine.run import Run
 from graphmill.variables.files import File
 from graphmill.variables.values import Value
 
-# --- runs: three ports keep the embedded engine and the cluster apart ------------------------------------------------
+# --- runs: what keeps the embedded engine and the cluster apart -----------------------------------
 
 NumberedEvent = tuple[int, Event]
-"""(sequence, event). A sequence is `epoch << 32 | n`: a later owner of the run always sorts after an earlier one."""
+"""(sequence, event). A sequence is `epoch << 32 | n`: a later owner of the run always sorts after
+an earlier one."""
 
 
 class EventLog(Protocol):
@@ -30,7 +32,8 @@ class Journal(Protocol):
     """The durable memory of runs. A run is what its journal says."""
 
     def post(self, log: EventLog) -> None:
-        """`log` has new events; they will be in the database within a few milliseconds. Never blocks."""
+        """`log` has new events; they will be in the database within a few milliseconds. Never
+        blocks."""
         ...
 
     async def committed(self, log: EventLog) -> None:
@@ -44,7 +47,7 @@ class Journal(Protocol):
         ...
 
 
-# --- nodes -----------------------------------------------------------------------------------------------------------
+# --- nodes ----------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +127,8 @@ class FileVault(Protocol):
         ...
 
     async def save(self, content: bytes, *, filename: str, mime_type: str, run: Run) -> File:
-        """Keep `content` as a file that `run` made (`tool_file`); it belongs to the run's end user."""
+        """Keep `content` as a file that `run` made (`tool_file`); it belongs to the run's end
+        user."""
         ...
 
 
@@ -147,7 +151,8 @@ class WaitingTemplate(Protocol):
 
 class TemplateEngine(Protocol):
     def compile(self, source: str) -> Template | WaitingTemplate:
-        """Prepare a Jinja2 template once. A template that cannot be compiled fails when it is rendered, as in Dify."""
+        """Prepare a Jinja2 template once. A template that cannot be compiled fails when it is
+        rendered, as in Dify."""
         ...
 
 
@@ -162,7 +167,8 @@ class CodeResult:
 
 
 class CodeRunner(Protocol):
-    """Runs what strangers wrote, apart from everything else. Cancelling the caller ends the code."""
+    """Runs what strangers wrote, apart from everything else. Cancelling the caller ends the
+    code."""
 
     async def run(self, language: str, source: str, inputs: Mapping[str, Value]) -> CodeResult:
         """`language`: python3, javascript or jinja2. Raises CodeFailed or CodeUnavailable."""
@@ -170,7 +176,8 @@ class CodeRunner(Protocol):
 
 
 class FileStore(Protocol):
-    """Where the bytes of files lie. Keys are chosen by the caller and never derived from a file name."""
+    """Where the bytes of files lie. Keys are chosen by the caller and never derived from a file
+    name."""
 
     async def write(self, key: str, chunks: AsyncIterator[bytes]) -> int:
         """Store a stream whole or not at all; the number of bytes. Raises StoreError."""

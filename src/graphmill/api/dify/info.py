@@ -10,11 +10,11 @@ from graphmill.api.dify.answers import JsonAnswer
 from graphmill.api.dify.calls import Call
 from graphmill.api.dify.errors import app_unavailable, not_found
 from graphmill.api.dify.requests import DEFAULT_USER, is_uuid
-from graphmill.variables.files import WORKSPACE_ID
 from graphmill.dsl.model import Workflow
 from graphmill.errors import EndUserNotFound
 from graphmill.jsontext import encode
 from graphmill.service.apps import App
+from graphmill.variables.files import WORKSPACE_ID
 
 _DISABLED: Final = {"enabled": False}
 _FEATURES: Final[Mapping[str, Any]] = {

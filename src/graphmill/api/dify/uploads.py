@@ -9,11 +9,11 @@ from graphmill.api.dify.answers import JsonAnswer
 from graphmill.api.dify.calls import Call
 from graphmill.api.dify.multipart import UploadForm
 from graphmill.api.dify.requests import Body, named_user
-from graphmill.variables.files import WORKSPACE_ID
 from graphmill.errors import FileTooLarge, FileTypeMissing, InvalidParameter, UploadRefused
 from graphmill.jsontext import encode
 from graphmill.storage.end_users import EndUser
 from graphmill.storage.uploads import Upload
+from graphmill.variables.files import WORKSPACE_ID
 
 FORM_BYTES: Final = 64 * 1024
 """What a form may hold besides its file."""
