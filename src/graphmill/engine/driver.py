@@ -318,7 +318,7 @@ class Driver:
             pool.set(selector[0], selector[1], value)
             self._feed.append(VariableUpdated(selector, value))
         self._leave(work, outcome.outputs, outcome.handle if work.step.node.branches else None)
-        # Dify looks at this before a success only: a default value is shown when the next node is done.
+        # Dify does so before a success only: a default value is shown when the next node is done.
         for chunk in work.frame.stream.flush():
             self._feed.append(chunk)
         self._feed.append(
