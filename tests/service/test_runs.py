@@ -90,7 +90,6 @@ async def test_database_holds_a_run_that_goes_on_once_it_is_committed(
 ) -> None:
     async with opened(tmp_path, *write_apps(tmp_path)) as services:
         live = await start(services, {"url": f"{echo_url}/sleep/5"}, slug=SLEEPY)
-        await asyncio.sleep(0)
         await services.runs.committed(live)
         record = await services.runs.get(app_of(services, SLEEPY), live.run.id)
     assert RunStatus.RUNNING is record.status

@@ -1,6 +1,7 @@
 """Runs as a caller sees them: start, follow, stop, look up. A run belongs to the server, not to its
 caller."""
 
+import asyncio
 import logging
 import time
 from collections import Counter
@@ -96,6 +97,8 @@ class Runs:
             logger.info("run %s of app %s has the trace id %s", run.id, app.slug, trace_id)
         self._live[run.id] = self._live[run.task_id] = live
         self._dispatcher.submit(run, version.plan, live.feed, partial(self._ended, live))
+        # The driver takes its first turn: from now on there is something to be committed.
+        await asyncio.sleep(0)
         return live
 
     def find_live(self, app: App, run_or_task_id: str) -> LiveRun | None:
