@@ -1,7 +1,7 @@
-"""Start-up and memory of the real server (T9, T10): first 200, idle RSS, and what a waiting run with
-its open stream costs.
+"""Start-up and memory of the real server (T9, T10): first 200, idle RSS, and what a waiting run
+with its open stream costs.
 
-python benchmarks/footprint.py [--waiting 1000]
+    python benchmarks/footprint.py [--waiting 1000]
 """
 
 import argparse
@@ -128,7 +128,8 @@ def main() -> None:
                 stop(process)
         print(f"first 200, new data_dir: {statistics.median(firsts):.2f} s (min {min(firsts):.2f})")
         print(
-            f"first 200, existing data_dir: {statistics.median(laters):.2f} s (min {min(laters):.2f})"
+            f"first 200, existing data_dir: {statistics.median(laters):.2f} s "
+            f"(min {min(laters):.2f})"
         )
         print(f"idle RSS: {statistics.median(idles):.1f} MB")
         asyncio.run(waiting_runs(folder, arguments.waiting))
