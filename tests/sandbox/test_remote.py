@@ -4,7 +4,7 @@ import base64
 import json
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -52,8 +52,10 @@ def replying(reply: Reply) -> Iterator[tuple[str, list[Any]]]:
             status, answer = reply(body)
             self.send_response(status)
             self.send_header("Content-Length", str(len(answer)))
-            self.end_headers()
-            self.wfile.write(answer)
+            # The client may have gone.
+            with suppress(OSError):
+                self.end_headers()
+                self.wfile.write(answer)
 
         def log_message(self, *_: object) -> None:
             """Not here."""

@@ -40,6 +40,7 @@ def check_workflow(workflow: Workflow, node_types: Mapping[str, NodeRules]) -> t
             *check_references(workflow, facts),
             *_check_environment(workflow),
             *_check_containers(workflow),
+            *_check_doubts(workflow, facts),
             *_check_age(workflow),
         ]
     )
@@ -183,6 +184,14 @@ def _check_containers(workflow: Workflow) -> Iterator[Problem]:
                 "which is no iteration and no loop",
                 hint="Remove its parentId.",
             )
+
+
+def _check_doubts(workflow: Workflow, facts: Mapping[str, NodeFacts | None]) -> Iterator[Problem]:
+    """What the types themselves find odd."""
+    for node in workflow.nodes:
+        known = facts.get(node.id)
+        for doubt in known.doubts if known else ():
+            yield _warning(node, doubt.code, doubt.message, *doubt.path, hint=doubt.hint)
 
 
 _OLD: Final[tuple[tuple[Callable[[NodeDefinition], bool], str, str], ...]] = (

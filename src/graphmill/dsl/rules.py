@@ -4,7 +4,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from graphmill.dsl.model import DataPath
 from graphmill.variables.selectors import Selector
+
+
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """Something in a node's configuration that may run, but hardly as its author thinks."""
+
+    code: str
+    message: str
+    path: DataPath
+    """Where in `data`."""
+    hint: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +29,7 @@ class NodeFacts:
     """Every selector that it may look up."""
     handles: frozenset[str] | None
     """The exits, one of which is followed; None for a node that leaves by all its edges."""
+    doubts: tuple[Doubt, ...] = ()
 
 
 class NodeRules(Protocol):

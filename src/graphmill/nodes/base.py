@@ -11,7 +11,7 @@ from typing import Annotated, Any, Protocol, TypeAlias
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError, model_validator
 
-from graphmill.dsl.rules import NodeFacts
+from graphmill.dsl.rules import Doubt, NodeFacts
 from graphmill.engine.context import NodeContext
 from graphmill.engine.graph import NodeClass
 from graphmill.engine.outcome import Outcome
@@ -94,6 +94,8 @@ class NodeType:
     """(data) → what a response node streams, piece by piece (`workflow-dsl §13.1`)."""
     handles: Callable[[Any], frozenset[str]] | None = None
     """(data) → the exits of a branch node; for the checker."""
+    doubts: Callable[[Any], tuple[Doubt, ...]] = _nothing
+    """(data) → what to warn of before the first run; for the checker."""
 
     def facts(self, data: Mapping[str, Any]) -> NodeFacts | None:
         """What the checker wants to know of a node; None for data that the type refuses."""
@@ -105,4 +107,5 @@ class NodeType:
             outputs=self.output_names(valid) if self.output_names else None,
             reads=self.reads(valid),
             handles=self.handles(valid) if self.handles else None,
+            doubts=self.doubts(valid),
         )

@@ -5,10 +5,12 @@ from typing import Final, Literal, Self
 
 from pydantic import Field
 
+from graphmill.dsl.rules import Doubt
 from graphmill.engine.context import NodeContext
 from graphmill.engine.outcome import Failed, Outcome, Succeeded
 from graphmill.errors import CodeFailed, CodeUnavailable
 from graphmill.nodes.base import NodeData, NodePorts, NodeType, Section, SelectorField
+from graphmill.nodes.code_imports import doubts_about
 from graphmill.nodes.code_outputs import (
     Output,
     OutputInvalid,
@@ -87,10 +89,20 @@ def _output_names(data: CodeData) -> frozenset[str]:
     return frozenset(data.outputs)
 
 
+def _doubts(data: CodeData) -> tuple[Doubt, ...]:
+    return doubts_about(data.code) if data.code_language == "python3" else ()
+
+
 def _reads(data: CodeData) -> tuple[Selector, ...]:
     return tuple(variable.value_selector for variable in data.variables)
 
 
 CODE: Final = NodeType(
-    "code", CodeData, _build, retries=True, output_names=_output_names, reads=_reads
+    "code",
+    CodeData,
+    _build,
+    retries=True,
+    output_names=_output_names,
+    reads=_reads,
+    doubts=_doubts,
 )

@@ -1,0 +1,75 @@
+"""Warnings about Python code that nobody has run yet."""
+
+import pytest
+
+from graphmill.nodes.code_imports import doubts_about
+from graphmill.nodes.registry import NODE_TYPES
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        pytest.param("def main(): return {}", id="nothing"),
+        pytest.param("import json, os.path\nfrom urllib.parse import quote", id="standard library"),
+        pytest.param("from . import near", id="relative"),
+        pytest.param("'\\d'", id="an escape that Python would warn of"),
+    ],
+)
+def test_code_that_can_run_is_in_no_doubt(source: str) -> None:
+    assert () == doubts_about(source)
+
+
+@pytest.mark.parametrize(
+    ("source", "code", "message"),
+    [
+        pytest.param(
+            "import requests",
+            "missing-package",
+            "The code imports 'requests', not in the standard library",
+            id="package",
+        ),
+        pytest.param(
+            "import json\ndef main():\n  import pandas as pd\n  from numpy.linalg import norm",
+            "missing-package",
+            "The code imports 'numpy', 'pandas', not in the standard library",
+            id="packages inside a function",
+        ),
+        pytest.param(
+            "x = 1\ndef main(:",
+            "invalid-code",
+            "The code is no Python: invalid syntax (line 2 of it)",
+            id="syntax",
+        ),
+        pytest.param(
+            "x = '\0'",
+            "invalid-code",
+            "The code is no Python: source code string cannot contain null bytes",
+            id="NUL",
+        ),
+    ],
+)
+def test_doubtful_code_is_named(source: str, code: str, message: str) -> None:
+    (doubt,) = doubts_about(source)
+    assert (code, message, ("code",)) == (doubt.code, doubt.message, doubt.path)
+
+
+def test_nested_too_deep_is_a_doubt_and_no_crash() -> None:
+    (doubt,) = doubts_about("(" * 5000 + ")" * 5000)
+    assert "invalid-code" == doubt.code
+
+
+@pytest.mark.parametrize(
+    ("language", "codes"), [("python3", {"missing-package"}), ("javascript", set())]
+)
+def test_the_node_type_tells_the_checker(language: str, codes: set[str]) -> None:
+    data = {
+        "type": "code",
+        "title": "Code",
+        "code_language": language,
+        "code": "import requests",
+        "variables": [],
+        "outputs": {},
+    }
+    facts = NODE_TYPES["code"].facts(data)
+    assert facts is not None
+    assert codes == {doubt.code for doubt in facts.doubts}
