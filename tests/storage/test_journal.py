@@ -20,12 +20,15 @@ from graphmill.engine.events import (
     TextChunk,
 )
 from graphmill.engine.fanout import EPOCH_SHIFT, Feed
-from graphmill.errors import StoreError
+from graphmill.errors import StoreError, StoreUnreachable
+from graphmill.ports import NumberedEvent
 from graphmill.storage.database import Database, open_database
 from graphmill.storage.journal import SqlJournal
 from graphmill.storage.runs import RunStore
+from graphmill.storage.sqlite import connect_writer
 from graphmill.storage.tables import journal as journal_table
 from graphmill.storage.tables import node_executions, runs
+from graphmill.storage.writer import Writer
 from tests.storage.histories import histories
 from tests.storage.records import APP, CREATED_AT, finished, new_run, record, started
 
@@ -153,6 +156,43 @@ async def test_events_that_could_not_be_written_go_with_the_next_ones(database: 
     journal.post(feed)
     await journal.committed(feed)
     assert 4 == len(await journal.history(run.id))
+
+
+async def test_the_end_of_a_run_is_tried_again(database: Database) -> None:
+    """The driver tells its readers that the run failed, and so does the database then."""
+    journal, run = SqlJournal(database, retry_seconds=0.01), new_run()
+    feed = Feed(run.id)
+    journal.open(run, feed)
+    blocker = new_run(id=run.id)
+    await record(database, blocker, [started(blocker)])
+    for event in (started(run), *executed(), finished()):
+        feed.append(event)
+    journal.post(feed)
+    with pytest.raises(StoreError):
+        await journal.committed(feed)
+    feed.amend(finished(RunStatus.FAILED))
+    await database.write(runs.delete())
+    history: list[NumberedEvent] = []
+    while not history:
+        history = await journal.history(run.id)
+    assert 4 == len(history)
+    assert (FIRST + 3, finished(RunStatus.FAILED)) == history[-1]
+
+
+async def test_a_refused_write_is_no_obstacle_to_the_next(tmp_path: Path) -> None:
+    writer = Writer(connect_writer(tmp_path / "file"), backlog=0)
+    journal, run = SqlJournal(Database(writer, [])), new_run()
+    feed = Feed(run.id)
+    journal.open(run, feed)
+    feed.append(started(run))
+    for _ in range(2):
+        journal.post(feed)
+        with pytest.raises(StoreUnreachable, match="wait for the database"):
+            await journal.committed(feed)
+    await writer.close()
+    journal.post(feed)
+    with pytest.raises(StoreUnreachable, match="closed"):
+        await journal.committed(feed)
 
 
 async def test_what_cannot_be_stored_fails_its_own_run_only(database: Database) -> None:

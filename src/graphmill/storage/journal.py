@@ -19,6 +19,10 @@ from graphmill.storage.events import Starts, events_in, pack, sort_events, unpac
 from graphmill.storage.tables import journal, node_executions, runs
 from graphmill.storage.writer import Write
 
+RETRY_SECONDS: Final = 10.0
+RETRIES: Final = 30
+"""How often the end of a run is tried again when it could not be written."""
+
 _GOING_ON: Final[dict[str, Any]] = {
     "status": RunStatus.RUNNING.value,
     "finished_at": None,
@@ -68,15 +72,24 @@ class SqlJournal:
 
     What comes after a run's RunFinished is not recorded."""
 
-    def __init__(self, database: Database, *, clock: Callable[[], float] = time) -> None:
+    def __init__(
+        self,
+        database: Database,
+        *,
+        clock: Callable[[], float] = time,
+        retry_seconds: float = RETRY_SECONDS,
+    ) -> None:
         self._database = database
         self._clock = clock
+        self._retry_seconds = retry_seconds
         self._recorders: dict[str, _Recorder] = {}
 
     def open(self, run: Run, log: EventLog) -> None:
         """Record `run` from now on, until its RunFinished is written."""
         forget = partial(self._recorders.pop, run.id, None)
-        self._recorders[run.id] = _Recorder(run, log, self._database, self._clock, forget)
+        self._recorders[run.id] = _Recorder(
+            run, log, self._database, self._clock, self._retry_seconds, forget
+        )
 
     def post(self, log: EventLog) -> None:
         recorder = self._recorders.get(log.run_id)
@@ -111,7 +124,7 @@ class _Recorder:
 
     __slots__ = (
         "_clock", "_commit", "_database", "_fault", "_forget", "_is_over", "_is_posted", "_log",
-        "_run", "_starts", "_writes",
+        "_retries", "_retry_seconds", "_run", "_starts", "_writes",
     )  # fmt: skip
 
     def __init__(
@@ -120,6 +133,7 @@ class _Recorder:
         log: EventLog,
         database: Database,
         clock: Callable[[], float],
+        retry_seconds: float,
         forget: Callable[[], object],
     ) -> None:
         """`forget` is called when nothing is left to write."""
@@ -127,6 +141,8 @@ class _Recorder:
         self._log = log
         self._database = database
         self._clock = clock
+        self._retry_seconds = retry_seconds
+        self._retries = RETRIES
         self._forget = forget
         self._starts: Starts = {}
         self._writes: list[Write] = []
@@ -163,10 +179,22 @@ class _Recorder:
         return self._writes
 
     def _settle(self, commit: asyncio.Future[StoreError | None]) -> None:
-        if commit.result() is None:
+        error = commit.result()
+        if error is None:
             self._writes = []
+        if commit is self._commit:
+            # Also when it was refused without a look at what there is to write.
+            self._is_posted = False
         if self._is_over:
+            self._settle_end(error)
+
+    def _settle_end(self, error: StoreError | None) -> None:
+        """A run whose end cannot be written would seem to go on for ever, so try that again."""
+        if error is None or self._retries == 0:
             self._forget()
+        else:
+            self._retries -= 1
+            asyncio.get_running_loop().call_later(self._retry_seconds, self.post)
 
     def _project(self, events: Sequence[NumberedEvent]) -> Iterator[Write]:
         run_id, last = self._run.id, events[-1][0]
@@ -183,7 +211,8 @@ class _Recorder:
         if split.others:
             at = self._clock()
             yield compiled(_ADD_OTHERS).text, (run_id, last, at, pack(split.others))
-        self._is_over = split.finished is not None
+        if split.finished is not None:
+            self._is_over = True
 
 
 def _begun(run: Run, sequence: int, event: RunStarted) -> dict[str, Any]:
