@@ -112,8 +112,9 @@ def test_every_app_is_announced_with_its_key(tmp_path: Path) -> None:
         messages = [record["event"] for record in server.logged()]
     assert re.fullmatch(rf"graphmill \S+ serves {server.url}/v1", blocks[0])
     assert blocks[1].startswith(f"Parrot (echo)\n  keys: {KEY}\n  curl -s {server.url}/v1/")
-    assert f"broken (broken)\n  keys: {keys['broken']}\n  cannot run; see: graphmill check" in (
-        blocks[2]
+    assert (
+        f"broken (broken)\n  keys: {keys['broken']}\n  cannot run; see: graphmill check"
+        in (blocks[2])
     )
     assert "switched off" in blocks[3]
     assert "not published" in blocks[4]
@@ -174,9 +175,7 @@ def test_run_that_ends_soon_ends_before_the_server(tmp_path: Path, echo_url: str
         assert 0 == server.process.wait(timeout=5)
 
 
-def test_run_that_takes_long_is_ended_and_its_reader_sees_it(
-    tmp_path: Path, echo_url: str
-) -> None:
+def test_run_that_takes_long_is_ended_and_its_reader_sees_it(tmp_path: Path, echo_url: str) -> None:
     with waiting_run(tmp_path, f"{echo_url}/sleep/30") as (server, events):
         server.process.send_signal(signal.SIGTERM)
         last = list(events)[-1]

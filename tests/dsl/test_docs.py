@@ -21,6 +21,7 @@ MAKERS = {
     "_unreadable",
     "_graph_problem",
     "_Complaint",
+    "_problem",
 }
 """What is called with a code among its first arguments."""
 

@@ -7,6 +7,7 @@ import pytest
 from graphmill.dsl.model import AppMode
 from graphmill.errors import NotPublished, VersionIdMalformed, VersionNotFound, WorkflowInvalid
 from graphmill.ids import workflow_id_of
+from graphmill.service.reading import read_workflow
 from tests.dsl.files import node, workflow_text
 from tests.service.world import TEXT, app_of, echo, opened, run
 
@@ -183,3 +184,21 @@ async def test_id_that_is_no_uuid_is_malformed(tmp_path: Path, version_id: str) 
         with pytest.raises(VersionIdMalformed) as refusal:
             await services.catalog.version(app_of(services), version_id)
     assert f"Invalid workflow_id format: '{version_id}'. " == str(refusal.value)
+
+
+async def test_file_that_we_choke_on_leaves_the_others_alone(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # No file is known that does this, so there is nothing real to show it with.
+    def choke(content: bytes, *_: object, **__: object) -> object:
+        if b"choke" in content:
+            raise RecursionError("too deep")
+        return read_workflow(content, *_, **__)
+
+    monkeypatch.setattr("graphmill.service.apps.read_workflow", choke)
+    (tmp_path / "odd.yml").write_text(echo(output="choke"))
+    (tmp_path / "echo.yml").write_text(echo())
+    async with opened(tmp_path, {"workflow": "odd.yml"}, {"workflow": "echo.yml"}) as services:
+        assert ["internal-error"] == [each.code for each in app_of(services, "odd").problems]
+        assert {"out": "hello"} == (await run(services, {"q": "hello"})).outputs
+    assert "RecursionError" in caplog.text

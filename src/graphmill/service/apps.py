@@ -17,12 +17,24 @@ from graphmill.config import AppSettings
 from graphmill.dsl.model import AppInfo, AppMode, Problem, Workflow
 from graphmill.dsl.problems import format_text
 from graphmill.engine.plan import Plan
-from graphmill.errors import NotPublished, VersionIdMalformed, VersionNotFound, WorkflowInvalid
+from graphmill.errors import (
+    NotPublished,
+    StoreError,
+    VersionIdMalformed,
+    VersionNotFound,
+    WorkflowInvalid,
+)
 from graphmill.ids import app_id_of
 from graphmill.nodes.base import NodePorts
 from graphmill.nodes.start import start_variables
 from graphmill.service.keys import fingerprint, kept_keys
-from graphmill.service.reading import Reading, content_of, environment_of, read_workflow
+from graphmill.service.reading import (
+    Reading,
+    content_of,
+    environment_of,
+    read_workflow,
+    reading_of_failure,
+)
 from graphmill.storage.apps import AppStore, StoredApp, StoredVersion
 from graphmill.variables.inputs import StartVariable
 
@@ -153,11 +165,17 @@ class Catalog:
 
     async def reload(self, app: App) -> None:
         """Read the file of an app again. What is new takes effect for the runs that start from now
-        on; when it cannot run, the version before stays and the problems are logged."""
+        on; when it cannot run, the version before stays and the problems are logged.
+
+        Raises StoreError when the new version could not be stored; the next call tries again."""
         content = self._new_content(app.id)
         if content is not None:
             reading = await asyncio.to_thread(self._read, self._settings[app.id], content)
-            await self._take(app.id, content, reading)
+            try:
+                await self._take(app.id, content, reading)
+            except StoreError:
+                del self._contents[app.id]
+                raise
 
     def _new_content(self, app_id: str) -> bytes | None:
         """What the file holds, unless it held that before or cannot be read."""
@@ -173,7 +191,12 @@ class Catalog:
         return content
 
     def _read(self, settings: AppSettings, content: str | bytes) -> Reading:
-        return read_workflow(content, self._ports, environment=environment_of(settings))
+        """Whatever is wrong with one file, ourselves included, the other apps go on."""
+        try:
+            return read_workflow(content, self._ports, environment=environment_of(settings))
+        except Exception as error:
+            logger.exception("app %s: its file could not be compiled", settings.slug)
+            return reading_of_failure(error)
 
     async def _take(self, app_id: str, content: bytes, reading: Reading) -> None:
         if reading.workflow is None or reading.plan is None:

@@ -53,9 +53,18 @@ def content_of(path: Path) -> bytes:
             return file.read(MAX_BYTES + 1)
     except OSError as error:
         message = f"The file cannot be read: {error.strerror}"
-        raise WorkflowInvalid(
-            (Problem(Severity.ERROR, "file-unreadable", message, Place(1, 1)),)
-        ) from None
+        raise WorkflowInvalid([_problem("file-unreadable", message)]) from None
+
+
+def reading_of_failure(error: Exception) -> Reading:
+    """In place of what `read_workflow` should have given: the fault is ours."""
+    message = f"Compiling the file failed with {type(error).__name__}; the server's log says where"
+    return Reading(None, None, (_problem("internal-error", message),))
+
+
+def _problem(code: str, message: str) -> Problem:
+    """What is wrong with a file as a whole."""
+    return Problem(Severity.ERROR, code, message, Place(1, 1))
 
 
 def environment_of(app: AppSettings) -> dict[str, str]:

@@ -5,7 +5,8 @@ import logging
 import threading
 from pathlib import Path
 
-from graphmill.service.apps import Catalog
+from graphmill.errors import StoreError
+from graphmill.service.apps import App, Catalog
 
 logger = logging.getLogger(__name__)
 
@@ -30,11 +31,18 @@ async def reload_on_change(catalog: Catalog) -> None:
             folders = {Path(path).parent for _, path in changed}
             for app in catalog.apps:
                 if _folder(catalog.file_of(app)) in folders:
-                    await catalog.reload(app)
+                    await _reload(catalog, app)
     except OSError as error:
         logger.warning("Changed workflow files take effect at the next start only: %s", error)
     finally:
         stop.set()
+
+
+async def _reload(catalog: Catalog, app: App) -> None:
+    try:
+        await catalog.reload(app)
+    except StoreError:
+        logger.exception("app %s goes on with the version before", app.slug)
 
 
 def _folder(path: Path) -> Path:

@@ -13,10 +13,12 @@ INTERVAL_SECONDS: Final = 600.0
 logger = logging.getLogger(__name__)
 
 
-async def prune_regularly(prune: Callable[[], Awaitable[Pruned]]) -> None:
+async def prune_regularly(
+    prune: Callable[[], Awaitable[Pruned]], *, every_seconds: float = INTERVAL_SECONDS
+) -> None:
     """Until cancelled; the first time after one interval, when the start is long over."""
     while True:
-        await asyncio.sleep(INTERVAL_SECONDS)
+        await asyncio.sleep(every_seconds)
         try:
             pruned = await prune()
         except StoreError:
