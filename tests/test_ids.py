@@ -41,8 +41,8 @@ def test_a_forked_child_makes_ids_of_its_own() -> None:
         "from graphmill.ids import new_id\n"
         "new_id()\n"
         "child = os.fork()\n"
-        "print(new_id(), flush=True)\n"
         "if child: os.wait()\n"
+        "print(new_id(), flush=True)\n"
     )
     command = [sys.executable, "-c", code]
     output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
