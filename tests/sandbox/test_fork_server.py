@@ -17,7 +17,7 @@ import pytest
 import uvloop
 
 from graphmill.errors import CodeFailed, CodeUnavailable
-from graphmill.sandbox.fork_server import CodeLimits, ForkServer
+from graphmill.sandbox.fork_server import ENVIRONMENT, CodeLimits, ForkServer
 from graphmill.sandbox.walls import Isolation
 
 LIMITS = CodeLimits(wall_seconds=5, cpu_seconds=1, running=4)
@@ -106,7 +106,8 @@ def test_it_runs_on_uvloop() -> None:
     ],
 )
 async def test_code_that_fails_says_how(source: str, kind: str) -> None:
-    async with running(replace(LIMITS, wall_seconds=2)) as server:
+    seconds = 0.5 if kind == "Timeout" else 30
+    async with running(replace(LIMITS, wall_seconds=seconds)) as server:
         with pytest.raises(CodeFailed) as failure:
             await server.run("python3", source, {})
     assert kind == failure.value.kind
@@ -281,6 +282,19 @@ async def test_code_can_be_allowed_to_run_without_walls(caplog: pytest.LogCaptur
     async with running(layers_off=off, required=Isolation.NONE) as server:
         assert {"y": 2} == (await server.run("python3", ADD_ONE, {"x": 1})).value
     assert "WITHOUT a sandbox" in caplog.text
+
+
+async def test_the_zygote_has_no_rights_and_no_secrets(server: ForkServer) -> None:
+    process = Path(f"/proc/{zygote_of(os.getpid())}")
+    status = dict(line.split(":\t", 1) for line in (process / "status").read_text().splitlines())
+    assert "0" * 16 == status["CapEff"] == status["CapPrm"]
+    names = {entry.split(b"=")[0] for entry in (process / "environ").read_bytes().split(b"\0")}
+    assert {name.encode() for name in ENVIRONMENT} | {b""} == names
+
+
+async def test_packages_that_are_not_there_are_named() -> None:
+    async with running(package_folders=("/nowhere",), packages=("antigravity_is_not_there",)) as it:
+        assert ("antigravity_is_not_there",) == (await it.start()).missing
 
 
 async def test_what_stands_is_reported(server: ForkServer) -> None:

@@ -234,7 +234,7 @@ class ForkServer:
             await self._check_walls(ours, self.layers)
         except TimeoutError:
             process.kill()
-            raise CodeUnavailable("The code sandbox did not start.") from None
+            raise _no_start(f" within {BOOT_SECONDS:g} seconds") from None
         except BaseException:
             with contextlib.suppress(ProcessLookupError):
                 process.kill()
@@ -256,6 +256,8 @@ class ForkServer:
                 news = jsontext.decode(message)
                 if "ready" in news:
                     greeted.set_result(read_layers(news["ready"]))
+                elif "failed" in news:
+                    greeted.set_exception(_no_start(f": {news['failed']}"))
                 else:
                     _settle(self._exits.pop(news["exited"], None), news["status"])
         except OSError as error:
@@ -263,7 +265,7 @@ class ForkServer:
         finally:
             self._lose(control)
             if not greeted.done():
-                greeted.set_exception(CodeUnavailable("The code sandbox did not start."))
+                greeted.set_exception(_no_start())
                 # Whoever waited for it may be gone.
                 greeted.exception()
             with contextlib.suppress(ProcessLookupError):
@@ -320,6 +322,10 @@ async def _spawn(control: socket.socket) -> asyncio.subprocess.Process:
         pass_fds=(control.fileno(),),
         start_new_session=True,
     )
+
+
+def _no_start(why: str = "") -> CodeUnavailable:
+    return CodeUnavailable(f"The code sandbox did not start{why}.")
 
 
 def _settle(exited: asyncio.Future[int] | None, status: int) -> None:

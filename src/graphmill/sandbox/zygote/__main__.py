@@ -3,8 +3,8 @@ call.
 
 Run as `python -I -S -B -X utf8 FOLDER DESCRIPTOR` with an empty environment; it imports nothing of
 graphmill. On the control socket it gets its settings, then `{"id": n}` with the socket of a call,
-or `{"kill": n}`; it tells `{"ready": report}` and `{"exited": n, "status": s}`. It never sees a
-request: the child reads that itself.
+or `{"kill": n}`; it tells `{"ready": report}` or `{"failed": why}`, and later
+`{"exited": n, "status": s}`. It never sees a request: the child reads that itself.
 """
 
 import array
@@ -161,7 +161,12 @@ def main() -> None:
     # Strangers must not find the modules of this program by name.
     folder = sys.path.pop(0)
     zygote = Zygote(control)
-    zygote.prepare(settings)
+    try:
+        zygote.prepare(settings)
+    except Exception as error:
+        # There is no other way out: standard error leads nowhere.
+        control.send(json.dumps({"failed": f"{type(error).__name__}: {error}"[:1000]}).encode())
+        return
     sys.path[:] = [entry for entry in sys.path if entry != folder]
     zygote.serve()
 
