@@ -4,6 +4,10 @@ python benchmarks/delay.py
 """
 
 import asyncio
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Final
 
 SECONDS: Final = 0.1
@@ -22,6 +26,18 @@ async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
             writer.write(ANSWER)
     except (asyncio.IncompleteReadError, ConnectionError):
         writer.close()
+
+
+@contextmanager
+def delay_server() -> Iterator[str]:
+    """The URL of such a server in a process of its own."""
+    process = subprocess.Popen([sys.executable, __file__], stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None, "it was asked for"
+    try:
+        yield f"http://127.0.0.1:{process.stdout.readline().strip()}/"
+    finally:
+        process.terminate()
+        process.wait()
 
 
 async def main() -> None:

@@ -1,7 +1,8 @@
 """Our engine on the workloads: compiled plans, real nodes, events produced and nothing stored.
 
     python benchmarks/engine.py          # a table of all workloads
-    python benchmarks/engine.py W1       # one of them, a JSON object a batch, as peers.py prints it
+    python benchmarks/engine.py W1       # one of them, a JSON object a batch, as peer.py prints it
+    python benchmarks/engine.py calls    # calls of a run, a JSON object
 
 CPU is that of the whole process. `calls` counts Python and C calls of one run and has no noise. W5
 and W5c call a server of their own that answers after 100 ms; W7 is 1000 runs asleep.
@@ -11,19 +12,15 @@ import asyncio
 import gc
 import json
 import statistics
-import subprocess
 import sys
+import threading
 import time
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from types import FrameType
 from typing import Any, Final, cast
 
-sys.path.insert(0, str(Path(__file__).parent))
-import workloads
-
+from delay import delay_server
 from graphmill.dsl.load import load_workflow
 from graphmill.engine.context import NodeContext
 from graphmill.engine.driver import Driver, RunLimits
@@ -40,10 +37,12 @@ from graphmill.outbound.client import OutboundClient
 from graphmill.outbound.guard import OutboundRules
 from graphmill.ports import EventLog, NumberedEvent
 from graphmill.sandbox.templates import InlineTemplates
+from workloads import AT_ONCE, BATCHES, EXPECTED, LOADS, as_yaml, document, no_op
 
-BATCHES: Final = 3
+RUNS: Final = {"W0": 2000, "W1": 500, "W1L": 50, "W2": 200, "W3": 500, "W5": 10, "W5c": 200}
+"""In a batch."""
+LOADINGS: Final = 20
 WAITING_RUNS: Final = 1000
-PARALLEL_RUNS: Final = 200
 
 
 class NoJournal:
@@ -57,29 +56,6 @@ class NoJournal:
 
     async def history(self, run_id: str, *, after: int = 0) -> list[NumberedEvent]:
         return []
-
-
-@dataclass(frozen=True, slots=True)
-class Workload:
-    text: str
-    runs: int
-    """In a batch."""
-    expected: str
-    at_once: bool = False
-
-
-def chosen(url: str) -> dict[str, Workload]:
-    return {
-        "W0": Workload(workloads.no_op(), 2000, "x"),
-        "W1": Workload(workloads.chain(20), 500, "x" + "." * 20),
-        "W1L": Workload(workloads.chain(200), 50, "x" + "." * 200),
-        "W2": Workload(workloads.fan_out(50), 200, "x."),
-        "W3": Workload(workloads.ladder(10), 500, "x"),
-        "W5": Workload(workloads.parallel_http(20, url), 10, '{"ok":true}'),
-        "W5c": Workload(
-            workloads.http_then_template(url), PARALLEL_RUNS, '{"ok":true}.', at_once=True
-        ),
-    }
 
 
 class Sleep:
@@ -131,19 +107,29 @@ def check(finished: RunFinished, expected: str) -> None:
         raise SystemExit(f"wrong result: {finished}")
 
 
-async def batch(workload: Workload, plan: Plan) -> dict[str, float]:
+async def batch(name: str, plan: Plan) -> dict[str, float]:
     """Milliseconds a run; of a workload that runs all at once, the wall time is that of all."""
+    runs, expected = RUNS[name], EXPECTED[name]
     wall, cpu = time.perf_counter(), time.process_time()
-    if workload.at_once:
+    if name in AT_ONCE:
         async with asyncio.TaskGroup() as tasks:
-            for _ in range(workload.runs):
-                tasks.create_task(drive(plan, workload.expected))
+            for _ in range(runs):
+                tasks.create_task(drive(plan, expected))
     else:
-        for _ in range(workload.runs):
-            await drive(plan, workload.expected)
+        for _ in range(runs):
+            await drive(plan, expected)
     cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
-    share = 1 if workload.at_once else workload.runs
-    return {"cpu_ms": cpu / workload.runs * 1000, "wall_ms": wall / share * 1000}
+    share = 1 if name in AT_ONCE else runs
+    return {"cpu_ms": cpu / runs * 1000, "wall_ms": wall / share * 1000}
+
+
+def load(text: str, http: OutboundClient) -> dict[str, float]:
+    """Milliseconds from the text of a file to a plan."""
+    wall, cpu = time.perf_counter(), time.process_time()
+    for _ in range(LOADINGS):
+        compiled(text, http)
+    cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
+    return {"cpu_ms": cpu / LOADINGS * 1000, "wall_ms": wall / LOADINGS * 1000}
 
 
 async def count_calls(plan: Plan) -> int:
@@ -167,16 +153,16 @@ async def count_calls(plan: Plan) -> int:
 async def waiting(http: OutboundClient) -> dict[str, float]:
     """W7: memory and CPU of runs that wait in a node."""
     seconds = 5.0
-    document = json.loads(workloads.no_op())
-    graph = document["workflow"]["graph"]
+    content = json.loads(no_op())
+    graph = content["workflow"]["graph"]
     graph["nodes"].insert(1, {"id": "s", "data": {"type": "sleep", "title": "s"}})
     graph["edges"] = [
         {"source": "start", "target": "s", "sourceHandle": "source"},
         {"source": "s", "target": "end", "sourceHandle": "source"},
     ]
     sleep = NodeType("sleep", NodeData, lambda *_: Sleep(seconds))
-    plan = compiled(json.dumps(document), http, sleep)
-    await drive(compiled(workloads.no_op(), http), "x")
+    plan = compiled(json.dumps(content), http, sleep)
+    await drive(compiled(no_op(), http), "x")
     gc.collect()
     before, wall = private_kb(), time.perf_counter()
     async with asyncio.TaskGroup() as tasks:
@@ -186,27 +172,19 @@ async def waiting(http: OutboundClient) -> dict[str, float]:
         gc.collect()
         growth, cpu = private_kb() - before, time.process_time()
         await asyncio.sleep(1)
-        idle = time.process_time() - cpu
+        idle, threads = time.process_time() - cpu, threading.active_count()
     late = time.perf_counter() - wall - seconds
-    return {"kb_per_run": growth / WAITING_RUNS, "idle_cores": idle, "late_seconds": late}
+    return {
+        "kb_per_run": growth / WAITING_RUNS,
+        "idle_cores": idle,
+        "late_seconds": late,
+        "threads": threads,
+    }
 
 
 def private_kb() -> int:
     lines = Path("/proc/self/smaps_rollup").read_text().splitlines()
     return sum(int(line.split()[1]) for line in lines if line.startswith("Private_"))
-
-
-@contextmanager
-def delay_server() -> Iterator[str]:
-    """Its URL."""
-    script = Path(__file__).with_name("delay.py")
-    process = subprocess.Popen([sys.executable, script], stdout=subprocess.PIPE, text=True)
-    assert process.stdout is not None, "it was asked for"
-    try:
-        yield f"http://127.0.0.1:{process.stdout.readline().strip()}/"
-    finally:
-        process.terminate()
-        process.wait()
 
 
 async def with_client(work: Callable[[OutboundClient], Awaitable[None]]) -> None:
@@ -219,10 +197,10 @@ async def with_client(work: Callable[[OutboundClient], Awaitable[None]]) -> None
 
 async def table(url: str, http: OutboundClient) -> None:
     print(f"{'':5}{'CPU µs/run':>12}{'µs/node':>10}{'wall ms':>10}{'calls':>8}")
-    for name, workload in chosen(url).items():
-        plan = compiled(workload.text, http)
-        await batch(workload, plan)
-        batches = [await batch(workload, plan) for _ in range(BATCHES)]
+    for name in RUNS:
+        plan = compiled(document(name, url), http)
+        await batch(name, plan)
+        batches = [await batch(name, plan) for _ in range(BATCHES)]
         cpu = statistics.median(each["cpu_ms"] for each in batches) * 1000
         wall = statistics.median(each["wall_ms"] for each in batches)
         calls = "" if name.startswith("W5") else str(await count_calls(plan))
@@ -230,19 +208,26 @@ async def table(url: str, http: OutboundClient) -> None:
     asleep = await waiting(http)
     print(
         f"W7    {asleep['kb_per_run']:.1f} KB/run, {asleep['idle_cores']:.4f} cores, "
-        f"{asleep['late_seconds']:.2f} s late"
+        f"{asleep['late_seconds']:.2f} s late, {asleep['threads']} threads"
     )
 
 
 async def single(name: str, url: str, http: OutboundClient) -> None:
     if name == "W7":
         print(json.dumps(await waiting(http)))
-        return
-    workload = chosen(url)[name]
-    plan = compiled(workload.text, http)
-    await batch(workload, plan)
-    for _ in range(BATCHES):
-        print(json.dumps(await batch(workload, plan)))
+    elif name == "calls":
+        plans = {each: compiled(document(each, url), http) for each in ("W0", "W1", "W2", "W3")}
+        print(json.dumps({each: await count_calls(plan) for each, plan in plans.items()}))
+    elif name in LOADS:
+        text = as_yaml(document(LOADS[name], url))
+        load(text, http)
+        for _ in range(BATCHES):
+            print(json.dumps(load(text, http)))
+    else:
+        plan = compiled(document(name, url), http)
+        await batch(name, plan)
+        for _ in range(BATCHES):
+            print(json.dumps(await batch(name, plan)))
 
 
 def main() -> None:

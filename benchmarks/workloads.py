@@ -1,14 +1,59 @@
 """The workflows that every engine here runs, as Dify files.
 
-W0 start → end; W1 a chain of 20 templates; W1L of 200; W2 50 templates in parallel and a join; W3 a ladder of 10
-if-else nodes; W5 20 http-request nodes in parallel, each answered after 100 ms.
+W0 start → end; W1 a chain of 20 templates; W1L of 200; W2 50 templates in parallel and a join; W3 a
+ladder of 10 if-else nodes; W5 20 http-request nodes in parallel, each answered after 100 ms; W5c
+200 runs at once of an http-request and a template. `load W1` and `load W2` read and build the file
+and run nothing.
 """
 
 import json
-from typing import Any
+from typing import Any, Final
+
+import yaml
 
 Node = dict[str, Any]
 Edge = dict[str, Any]
+
+BATCHES: Final = 3
+"""That a process measures, behind one to warm up."""
+AT_ONCE: Final = frozenset({"W5c"})
+"""The workloads whose runs all run at the same time."""
+LOADS: Final = {"load W1": "W1", "load W2": "W2"}
+EXPECTED: Final = {
+    "W0": "x",
+    "W1": "x" + "." * 20,
+    "W1L": "x" + "." * 200,
+    "W2": "x.",
+    "W3": "x",
+    "W5": '{"ok":true}',
+    "W5c": '{"ok":true}.',
+}
+"""The output `out` for the input `q` = "x"."""
+
+
+def document(workload: str, url: str) -> str:
+    """The Dify file; `url` is what its http-request nodes get."""
+    match workload:
+        case "W0":
+            return no_op()
+        case "W1":
+            return chain(20)
+        case "W1L":
+            return chain(200)
+        case "W2":
+            return fan_out(50)
+        case "W3":
+            return ladder(10)
+        case "W5":
+            return parallel_http(20, url)
+        case "W5c":
+            return http_then_template(url)
+    raise SystemExit(f"no such workload: {workload!r}")
+
+
+def as_yaml(text: str) -> str:
+    """The document in the form in which Dify exports it."""
+    return yaml.safe_dump(json.loads(text), sort_keys=False, allow_unicode=True)
 
 
 def _node(node_id: str, node_type: str, **data: Any) -> Node:
@@ -38,7 +83,13 @@ def _document(name: str, nodes: list[Node], edges: list[Edge]) -> str:
         "start",
         "start",
         variables=[
-            {"variable": "q", "label": "q", "type": "text-input", "required": True, "max_length": 256}
+            {
+                "variable": "q",
+                "label": "q",
+                "type": "text-input",
+                "required": True,
+                "max_length": 256,
+            }
         ],
     )
     return json.dumps(
