@@ -2,7 +2,6 @@
 shape it has before it is used."""
 
 import asyncio
-import signal
 import socket
 import struct
 from typing import Final
@@ -19,10 +18,12 @@ LEVELS: Final = 100
 
 _HEAD: Final = struct.Struct("!I")
 _PIECE: Final = 1 << 18
+# Numbers of Linux: there is no zygote elsewhere, and not every system has these names.
+_SIGXCPU, _SIGKILL, _SIGSEGV = 24, 9, 11
 _SIGNALS: Final[dict[int, tuple[str, str]]] = {
-    signal.SIGXCPU: ("CpuTimeExceeded", "The code used more CPU time than it may."),
-    signal.SIGKILL: ("Killed", "The code was killed: it used more CPU time or memory than it may."),
-    signal.SIGSEGV: (
+    _SIGXCPU: ("CpuTimeExceeded", "The code used more CPU time than it may."),
+    _SIGKILL: ("Killed", "The code was killed: it used more CPU time or memory than it may."),
+    _SIGSEGV: (
         "Crashed",
         "The code crashed its interpreter, most likely by recursion without end.",
     ),

@@ -49,7 +49,7 @@ class Zygote:
         missing = preload.load(preload.STANDARD)
         missing += preload.load(preload.LIBRARIES, settings["library_folders"])
         missing += preload.load(settings["packages"], settings["package_folders"])
-        self._zones = preload.load_time_zones()
+        self._zones = preload.load_time_zones(settings["library_folders"])
         languages.warm_templates()
         dropped = kernel.drop_root()
         kernel.drop_capabilities()

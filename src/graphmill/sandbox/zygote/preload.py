@@ -5,7 +5,7 @@ import contextlib
 import importlib
 import sys
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 # fmt: off
 STANDARD = """
@@ -39,25 +39,33 @@ LIBRARIES = ("_quickjs", "jinja2", "jinja2.sandbox", "jinja2.debug", "jinja2.con
 def load(names: Iterable[str], folders: Sequence[str] = ()) -> list[str]:
     """Import modules, looking into `folders` first and only now; the names that are not there."""
     missing = []
-    sys.path[:0] = folders
-    with warnings.catch_warnings():
+    with _looking_into(folders), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         for name in names:
             try:
                 importlib.import_module(name)
             except ImportError:
                 missing.append(name)
-    del sys.path[: len(folders)]
-    sys.path_importer_cache.clear()
     return missing
 
 
-def load_time_zones() -> list[object]:
+def load_time_zones(folders: Sequence[str]) -> list[object]:
     """Every zone at once: later no file can be read. Keep them, for the module itself only holds a
-    few."""
+    few. A host without zones has those of the package tzdata, in one of `folders`."""
     zoneinfo = importlib.import_module("zoneinfo")
     zones: list[object] = []
-    for name in zoneinfo.available_timezones():
-        with contextlib.suppress(Exception):
-            zones.append(zoneinfo.ZoneInfo(name))
+    with _looking_into(folders):
+        for name in zoneinfo.available_timezones():
+            with contextlib.suppress(Exception):
+                zones.append(zoneinfo.ZoneInfo(name))
     return zones
+
+
+@contextlib.contextmanager
+def _looking_into(folders: Sequence[str]) -> Iterator[None]:
+    sys.path[:0] = folders
+    try:
+        yield
+    finally:
+        del sys.path[: len(folders)]
+        sys.path_importer_cache.clear()
