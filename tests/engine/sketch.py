@@ -60,7 +60,6 @@ def sketch(edges: str, *nodes: Scripted, conversation: Mapping[str, Value] | Non
     writes = {index: script.writes for index, script in enumerate(scripts) if script.writes}
     return Plan(
         graph=graph,
-        indexes={script.id: index for index, script in enumerate(scripts)},
         steps=tuple(
             Step(graph.nodes[index], script.run, script.waits, script.retry, script.defaults)
             for index, script in enumerate(scripts)

@@ -32,8 +32,6 @@ class Step:
 @dataclass(frozen=True, slots=True)
 class Plan:
     graph: Graph
-    indexes: dict[str, int]
-    """Number of each node, by its id."""
     steps: tuple[Step, ...]
     streams: StreamPlan
     environment: dict[str, Value]

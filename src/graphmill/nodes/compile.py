@@ -225,7 +225,6 @@ def _plan(workflow: Workflow, parts: Sequence[_Part], environment: dict[str, Val
     )
     return Plan(
         graph=graph,
-        indexes=indexes,
         steps=tuple(part.step for part in parts),
         streams=streams,
         environment=environment,
