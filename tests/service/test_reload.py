@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from graphmill.errors import StoreUnreachable
 from graphmill.service.apps import App
 from graphmill.service.services import Services
 from tests.service.world import app_of, echo, opened, run, start, waiting
@@ -147,3 +148,13 @@ async def test_problem_is_told_once(tmp_path: Path, caplog: pytest.LogCaptureFix
     async with opened(tmp_path, APP) as services:
         await services.catalog.reload(app_of(services))
     assert 1 == caplog.text.count("file-unreadable")
+
+
+async def test_version_that_could_not_be_stored_is_tried_again(tmp_path: Path, file: Path) -> None:
+    async with opened(tmp_path, APP) as services:
+        app = app_of(services)
+    file.write_text(echo(output="after"))
+    for _ in range(2):
+        with pytest.raises(StoreUnreachable):
+            await services.catalog.reload(app)
+    assert app is app_of(services)

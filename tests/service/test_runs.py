@@ -53,6 +53,22 @@ async def test_run_knows_who_ordered_what(tmp_path: Path) -> None:
     assert order.id != order.task_id
 
 
+async def test_trace_id_is_in_the_log(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO", "graphmill")
+    async with opened(tmp_path) as services:
+        app = app_of(services)
+        live = await services.runs.start(
+            app,
+            app.published_version(),
+            inputs={"q": "x"},
+            files=(),
+            user=await services.end_users.ensure(app.id, USER),
+            trace_id="trace-1",
+        )
+        await live.feed.finished()
+    assert f"run {live.run.id} of app echo has the trace id trace-1" in caplog.messages
+
+
 async def test_runs_of_an_app_are_counted_over_restarts(tmp_path: Path) -> None:
     apps = write_apps(tmp_path)
     numbers = []
