@@ -6,7 +6,6 @@ an await, and all waiting happens in the tasks of nodes or at the inbox.
 
 import asyncio
 import logging
-from collections import deque
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -110,8 +109,9 @@ class Driver:
         self._new_id = new_id
         self._frame = Frame(plan, _root_pool(plan, run))
         self._started_at = clock()
-        self._inbox: deque[tuple[_Work, Outcome]] = deque()
-        self._ready: deque[tuple[Frame, int, int | None]] = deque()
+        # Lists, not deques: two empty deques are a tenth of what a waiting run costs.
+        self._inbox: list[tuple[_Work, Outcome]] = []
+        self._ready: list[tuple[Frame, int, int | None]] = []
         self._tasks: dict[asyncio.Task[Outcome], _Work] = {}
         self._news: asyncio.Future[None] | None = None
         """What the driver waits for when it has nothing to do."""
@@ -179,9 +179,9 @@ class Driver:
         ends_at = monotonic() + TURN_SECONDS
         while self._verdict is None:
             if self._inbox:
-                self._complete(*self._inbox.popleft())
+                self._complete(*self._inbox.pop(0))
             elif self._ready:
-                self._start(*self._ready.popleft())
+                self._start(*self._ready.pop(0))
             else:
                 return
             if monotonic() > ends_at:
