@@ -37,6 +37,7 @@ from graphmill.storage.apps import AppStore
 from graphmill.storage.database import Database, open_database
 from graphmill.storage.end_users import EndUserStore
 from graphmill.storage.journal import SqlJournal
+from graphmill.storage.lock import only_server
 from graphmill.storage.memory import MemoryJournal
 from graphmill.storage.prune import Pruned, prune
 from graphmill.storage.runs import RunStore
@@ -84,6 +85,7 @@ async def build(settings: Settings) -> AsyncIterator[Services]:
         logger.warning("config.yaml says something about %s, which this version has not", name)
     data = settings.data_dir
     async with AsyncExitStack() as stack:
+        stack.enter_context(only_server(data))
         http = await stack.enter_async_context(_outbound(settings))
         sandbox = await stack.enter_async_context(open_sandbox(settings))
         storage = await stack.enter_async_context(open_storage(settings))

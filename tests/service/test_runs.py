@@ -111,6 +111,14 @@ async def test_database_holds_a_run_that_goes_on_once_it_is_committed(
     assert RunStatus.RUNNING is record.status
 
 
+async def test_ended_run_is_found_by_either_id(tmp_path: Path) -> None:
+    async with opened(tmp_path) as services:
+        live = await start(services, {"q": "hello"})
+        await live.feed.finished()
+        record = await services.runs.get(app_of(services), live.run.task_id)
+    assert live.run.id == record.id
+
+
 async def test_run_of_another_app_is_not_found(tmp_path: Path) -> None:
     async with opened(tmp_path, *write_apps(tmp_path)) as services:
         live = await start(services, {"q": "x"})

@@ -115,9 +115,11 @@ class Runs:
         self._dispatcher.stop(live.run.id)
         return True
 
-    async def get(self, app: App, run_id: str) -> RunRecord:
+    async def get(self, app: App, run_or_task_id: str) -> RunRecord:
         """What the database holds of a run. Raises RunNotFound."""
-        record = await self._store.get(app.id, run_id)
+        record = await self._store.get(app.id, run_or_task_id)
+        if record is None:
+            record = await self._store.find_by_task(app.id, run_or_task_id)
         if record is None:
             raise RunNotFound("Workflow run not found.")
         return record
@@ -136,11 +138,6 @@ class Runs:
         return live.feed.follow(
             lambda position: self._journal.history(run_id, after=position), after=after
         )
-
-    async def history(self, run_id: str, *, after: int = 0) -> list[NumberedEvent]:
-        """The stored events of a run, oldest first. Check with `get` that the caller's app owns the
-        run."""
-        return await self._journal.history(run_id, after=after)
 
     async def close(self, *, grace_seconds: float = 0.0) -> None:
         """Let runs end by themselves for a while, then end the others as failed."""
