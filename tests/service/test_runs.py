@@ -134,11 +134,9 @@ async def test_followers_see_everything_from_where_they_are(tmp_path: Path) -> N
         live = await start(services, {"q": "hello"})
         events = await events_of(services, live)
         rest = await events_of(services, live, after=events[1][0])
-        stored = await services.runs.history(live.run.id)
     assert isinstance(events[0][1], RunStarted)
     assert isinstance(events[-1][1], RunFinished)
     assert events[2:] == rest
-    assert [number for number, _ in events] == [number for number, _ in stored]
 
 
 # --- live runs -------------------------------------------------------------------------------
