@@ -7,7 +7,7 @@ import pytest
 from tests.server_process import free_port, running_stand_ins
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def echo_url() -> Iterator[str]:
     """The stand-in that describes requests it gets, and answers as slowly as asked to."""
     port = free_port()
