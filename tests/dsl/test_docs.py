@@ -22,6 +22,7 @@ MAKERS = {
     "_graph_problem",
     "_Complaint",
     "_problem",
+    "Doubt",
 }
 """What is called with a code among its first arguments."""
 
