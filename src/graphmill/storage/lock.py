@@ -5,9 +5,9 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Final, TextIO
 
-from graphmill.errors import ConfigInvalid
+from graphmill.errors import ConfigInvalid, StoreDenied
 
 if sys.platform != "win32":
     import fcntl
@@ -19,12 +19,12 @@ FILE_NAME: Final = "server.lock"
 def only_server(data_dir: Path) -> Iterator[None]:
     """Hold `data_dir` for this process; the system lets go of it however the process ends.
 
-    Raises ConfigInvalid when another server has it. Windows has no such lock."""
+    Raises ConfigInvalid when another server has it, StoreDenied when nobody can have it. Windows
+    has no such lock."""
     if sys.platform == "win32":
         yield
         return
-    data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with (data_dir / FILE_NAME).open("a+", encoding="ascii") as file:
+    with _opened(data_dir) as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -37,3 +37,19 @@ def only_server(data_dir: Path) -> Iterator[None]:
         file.write(str(os.getpid()))
         file.flush()
         yield
+
+
+def _opened(data_dir: Path) -> TextIO:
+    try:
+        data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return (data_dir / FILE_NAME).open("a+", encoding="ascii")
+    except OSError as error:
+        raise StoreDenied(f"The folder {data_dir} cannot be used: {error.strerror}") from error
+
+
+def _lock_file(data_dir: Path) -> TextIO:
+    try:
+        data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return (data_dir / FILE_NAME).open("a+", encoding="ascii")
+    except OSError as error:
+        raise ConfigInvalid(f"data_dir: {data_dir} cannot be made: {error.strerror}") from error
