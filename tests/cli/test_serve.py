@@ -233,7 +233,7 @@ def test_port_that_is_taken_is_told(tmp_path: Path) -> None:
         ("storage: {kind: s3, s3: {bucket: b}}", "storage.kind: only local works so far"),
         ("database_url: postgresql://x/y", "only SQLite works so far"),
         ("http_request: {allow: [':::']}", "http_request.allow"),
-        ("data_dir: config.yaml/data", "cannot be made"),
+        ("data_dir: config.yaml/data", "cannot be used: Not a directory"),
     ],
 )
 def test_configuration_that_cannot_be_served_is_told(
