@@ -99,14 +99,12 @@ CALLS: Final = {"W0": 250, "W1": 3000}
 
 def run(script: str, *arguments: str) -> list[str]:
     """The lines that a process prints."""
+    command = [sys.executable, HERE / script, *arguments]
     done = subprocess.run(
-        [sys.executable, HERE / script, *arguments],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-        timeout=CELL_SECONDS,
-        check=True,
+        command, capture_output=True, text=True, timeout=CELL_SECONDS, check=False
     )
+    if done.returncode:
+        raise SystemExit(f"{script} {' '.join(arguments)} failed:\n{done.stderr}")
     return done.stdout.splitlines()
 
 
