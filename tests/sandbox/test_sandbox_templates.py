@@ -8,7 +8,8 @@ import pytest
 from graphmill.errors import TemplateFailed
 from graphmill.ports import WaitingTemplate
 from graphmill.sandbox.fork_server import CodeLimits, ForkServer
-from graphmill.sandbox.templates import MAX_OUTPUT, PlainTemplate, SandboxTemplates
+from graphmill.sandbox.plain import MAX_OUTPUT, PlainTemplate
+from graphmill.sandbox.templates import SandboxTemplates
 
 
 @pytest.fixture

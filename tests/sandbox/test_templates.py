@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from graphmill.errors import TemplateFailed
-from graphmill.sandbox.templates import MAX_OUTPUT, InlineTemplates, PlainTemplate
+from graphmill.sandbox.plain import MAX_OUTPUT, PlainTemplate
+from graphmill.sandbox.templates import InlineTemplates
 
 MOST_SECONDS = 1.0
 """Of CPU time; one step behind the budget may take a while on a slow machine."""

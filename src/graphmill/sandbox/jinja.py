@@ -21,7 +21,7 @@ from jinja2.visitor import NodeTransformer
 
 from graphmill.errors import TemplateFailed, TemplateUnbounded
 from graphmill.ports import Template
-from graphmill.sandbox.templates import MAX_OUTPUT, output_too_long
+from graphmill.sandbox.plain import MAX_OUTPUT, output_too_long
 from graphmill.variables.values import Value
 
 MAX_SOURCE: Final = 100_000
