@@ -1,6 +1,8 @@
 """The yardstick of `http_load.py`: what Starlette and uvicorn need to parse a body and answer
 Dify's shape."""
 
+from collections.abc import Awaitable, Callable
+
 import orjson
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -25,11 +27,22 @@ ANSWER = {
 }
 
 
-async def run(request: Request) -> Response:
-    body = orjson.loads(await request.body())
-    if request.headers.get("authorization") != "Bearer app-bench" or "inputs" not in body:
-        return Response(status_code=401)
-    return Response(orjson.dumps(ANSWER), media_type="application/json")
+def serving(work: Callable[[], Awaitable[None]]) -> Starlette:
+    """An application that does `work` for each request and answers as if it had been a run."""
+
+    async def run(request: Request) -> Response:
+        body = orjson.loads(await request.body())
+        if request.headers.get("authorization") != "Bearer app-bench" or "inputs" not in body:
+            return Response(status_code=401)
+        await work()
+        return Response(orjson.dumps(ANSWER), media_type="application/json")
+
+    return Starlette(routes=[Route("/v1/workflows/run", run, methods=["POST"])])
 
 
-app = Starlette(routes=[Route("/v1/workflows/run", run, methods=["POST"])])
+async def nothing() -> None:
+    return
+
+
+def app() -> Starlette:
+    return serving(nothing)

@@ -18,7 +18,6 @@ import time
 import urllib.request
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent))
 import workloads
 from http_load import cpu_seconds, free_port
 

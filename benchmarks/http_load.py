@@ -1,14 +1,16 @@
-"""Requests per second and server CPU per request: a bare Starlette endpoint and graphmill, in
-interleaved rounds.
+"""Requests per second and server CPU per request (T7, T8), in interleaved rounds: a bare Starlette
+endpoint, graphmill, and those other engines that are installed here, behind Starlette.
 
     python benchmarks/http_load.py [--seconds 4] [--rounds 5] [--connections 32]
 
 The servers run on core 0, the clients (keep-alive, hand-written) on core 1. CPU per request is the
-figure to trust.
+figure to trust. graphmill stores each run and its nodes before it answers, the others store
+nothing.
 """
 
 import argparse
 import asyncio
+import importlib.util
 import json
 import os
 import signal
@@ -18,16 +20,19 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final, TypeAlias
 
-sys.path.insert(0, str(Path(__file__).parent))
 import workloads
 
 HERE = Path(__file__).parent
 TICKS = os.sysconf("SC_CLK_TCK")
+
+Command: TypeAlias = Callable[[Path, int], list[str]]
+"""A folder of its own and a port → what starts a server."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,11 +122,16 @@ def server(command: list[str], port: int) -> Iterator[int]:
         process.wait(timeout=15)
 
 
-def bare(folder: Path, port: int) -> list[str]:
-    return [
-        sys.executable, "-m", "uvicorn", "--app-dir", str(HERE), "bare:app", "--port", str(port),
-        "--log-level", "warning", "--no-access-log",
-    ]  # fmt: skip
+def starlette(application: str) -> Command:
+    """`application` is the module and the function that makes it."""
+
+    def command(folder: Path, port: int) -> list[str]:
+        return [
+            sys.executable, "-m", "uvicorn", "--app-dir", str(HERE), "--factory", application,
+            "--port", str(port), "--log-level", "warning", "--no-access-log",
+        ]  # fmt: skip
+
+    return command
 
 
 def graphmill(folder: Path, port: int) -> list[str]:
@@ -139,11 +149,28 @@ def graphmill(folder: Path, port: int) -> list[str]:
     ]  # fmt: skip
 
 
-CELLS = {
-    "bare Starlette": (bare, "app-bench"),
-    "graphmill no-op, stored": (graphmill, "app-bench"),
-    "graphmill chain of 20, stored": (graphmill, "app-chain"),
+BARE: Final = "bare Starlette"
+NO_OP: Final = "graphmill, no-op"
+CHAIN: Final = "graphmill, chain of 20"
+GRAPHON: Final = "graphon, chain of 20"
+LANGGRAPH: Final = "langgraph, chain of 20"
+
+CELLS: Final = {
+    BARE: (starlette("bare:app"), "app-bench"),
+    NO_OP: (graphmill, "app-bench"),
+    CHAIN: (graphmill, "app-chain"),
+    GRAPHON: (starlette("peer_server:graphon"), "app-bench"),
+    LANGGRAPH: (starlette("peer_server:langgraph"), "app-bench"),
 }
+NEEDED: Final = {GRAPHON: "graphon", LANGGRAPH: "langgraph"}
+"""What must be installed for a cell."""
+TARGETS: Final = (
+    ("T7", NO_OP, BARE, 0.40),
+    ("T8", CHAIN, BARE, 0.25),
+    ("T8", CHAIN, GRAPHON, 60),
+    ("T8", CHAIN, LANGGRAPH, 12),
+)
+"""Requests per second of the first, at least so many times those of the second."""
 
 
 def measure(cell: str, connections: int, seconds: float) -> Figure:
@@ -158,6 +185,31 @@ def measure(cell: str, connections: int, seconds: float) -> Figure:
     return Figure(count / seconds, cpu / count * 1e6)
 
 
+def present(cell: str) -> bool:
+    return cell not in NEEDED or importlib.util.find_spec(NEEDED[cell]) is not None
+
+
+def print_figures(figures: dict[str, list[Figure]]) -> None:
+    for cell, found in figures.items():
+        rate = statistics.median(figure.requests_per_second for figure in found)
+        cpu = statistics.median(figure.cpu_us for figure in found)
+        print(f"{cell:24}{rate:9.0f} req/s{cpu:10.1f} µs CPU a request")
+
+
+def print_targets(figures: dict[str, list[Figure]]) -> None:
+    for name, cell, other, times in TARGETS:
+        if other not in figures:
+            continue
+        pairs = list(zip(figures[cell], figures[other], strict=True))
+        rate = statistics.median(a.requests_per_second / b.requests_per_second for a, b in pairs)
+        cpu = statistics.median(b.cpu_us / a.cpu_us for a, b in pairs)
+        verdict = "met" if rate >= times else "MISSED"
+        print(
+            f"{name} {cell} / {other}: {rate:.3g} of its req/s, ≥ {times:g}: {verdict} "
+            f"({cpu:.3g} by CPU)"
+        )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=4)
@@ -165,25 +217,12 @@ def main() -> None:
     parser.add_argument("--connections", type=int, default=32)
     arguments = parser.parse_args()
     os.sched_setaffinity(0, {1})
-    figures: dict[str, list[Figure]] = {cell: [] for cell in CELLS}
+    figures: dict[str, list[Figure]] = {cell: [] for cell in CELLS if present(cell)}
     for _ in range(arguments.rounds):
         for cell, found in figures.items():
             found.append(measure(cell, arguments.connections, arguments.seconds))
-    yardstick = figures["bare Starlette"]
-    for cell, found in figures.items():
-        rate = statistics.median(figure.requests_per_second for figure in found)
-        cpu = statistics.median(figure.cpu_us for figure in found)
-        share = statistics.median(
-            figure.requests_per_second / base.requests_per_second
-            for figure, base in zip(found, yardstick, strict=True)
-        )
-        cpu_share = statistics.median(
-            base.cpu_us / figure.cpu_us for figure, base in zip(found, yardstick, strict=True)
-        )
-        print(
-            f"{cell:32} {rate:9.0f} req/s  {cpu:7.1f} us CPU/req  "
-            f"{share:5.1%} of bare (req/s)  {cpu_share:5.1%} (CPU)"
-        )
+    print_figures(figures)
+    print_targets(figures)
 
 
 if __name__ == "__main__":
