@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Iterable, Iterator, Sequence
 
 # fmt: off
-STANDARD = """
+_STANDARD = """
     abc argparse array ast asyncio asyncio.runners base64 binascii bisect bz2 calendar cmath cmd
     code codecs collections collections.abc colorsys concurrent.futures concurrent.futures.process
     concurrent.futures.thread configparser contextlib contextvars copy cProfile csv ctypes
@@ -32,6 +32,8 @@ STANDARD = """
     xml.etree.ElementTree xml.sax xmlrpc.client zipfile zlib zoneinfo _posixsubprocess _strptime
 """.split()
 # fmt: on
+# Newer Pythons have lost some.
+STANDARD = [name for name in _STANDARD if name.partition(".")[0] in sys.stdlib_module_names]
 LIBRARIES = ("_quickjs", "jinja2", "jinja2.sandbox", "jinja2.debug", "jinja2.constants")
 """From the server's own environment. Jinja2 imports two of them only when something happens."""
 
