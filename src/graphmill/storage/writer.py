@@ -1,7 +1,8 @@
 """The one who writes: takes everything that waits, commits it as one group, tells those who wait.
 
-A thousand runs share a commit, and a lone run waits for nobody. The thread has a connection of its
-own, because aiosqlite changes threads for every statement, which costs more than the statements.
+While one group is written the next one gathers: a thousand runs share a commit, and a lone run
+waits for nobody. The thread has a connection of its own, because aiosqlite changes threads for
+every statement, which costs more than the statements.
 """
 
 import asyncio
@@ -18,8 +19,6 @@ GROUP: Final = 64
 """Sources in one commit at most: neither they nor the commit may hold up the others for long."""
 BACKLOG: Final = 20_000
 """Sources that may wait; with more, the database counts as stuck."""
-GATHER_SECONDS: Final = 0.002
-"""Pause between commits while writes keep coming, for fewer and larger groups."""
 
 Write: TypeAlias = tuple[str, tuple[Any, ...]]
 """An SQL text and its parameters."""
@@ -89,7 +88,8 @@ class Writer:
         for future, error in zip(futures, work.result(), strict=True):
             _settle(future, error)
         if self._waiting:
-            self._loop.call_later(GATHER_SECONDS, self._begin)
+            # After those who wait were told: their sources must know what is written.
+            self._loop.call_soon(self._begin)
         else:
             self._idle.set()
 
