@@ -74,13 +74,17 @@ async def open_stream(port: int) -> asyncio.StreamWriter:
     return writer
 
 
-async def waiting_runs(folder: Path, count: int) -> None:
-    slow = await slow_server()
-    slow_port = slow.sockets[0].getsockname()[1]
-    (folder / "wait.yml").write_text(workloads.http_then_template(f"http://127.0.0.1:{slow_port}/"))
+async def waiting_runs(folder: Path, count: int, *, connected: bool) -> None:
+    """Runs that wait for an answer, or between two attempts without a connection of their own."""
+    silent = await slow_server() if connected else None
+    peer = silent.sockets[0].getsockname()[1] if silent is not None else free_port()
+    retry = None if connected else 600
+    (folder / "wait.yml").write_text(
+        workloads.http_then_template(f"http://127.0.0.1:{peer}/", retry_after_seconds=retry)
+    )
     (folder / "config.yaml").write_text(
-        f"data_dir: {folder / 'waiting'}\n"
-        f"http_request: {{allow: ['127.0.0.1:{slow_port}'], timeout_seconds: {{read: 600}}}}\n"
+        f"data_dir: {folder / f'waiting{peer}'}\n"
+        f"http_request: {{allow: ['127.0.0.1:{peer}'], timeout_seconds: {{read: 600}}}}\n"
         "apps:\n  - {workflow: wait.yml, api_keys: [app-wait]}\n"
     )
     port = free_port()
@@ -93,13 +97,15 @@ async def waiting_runs(folder: Path, count: int) -> None:
     await asyncio.sleep(5)
     cpu = (cpu_seconds(process.pid) - cpu) / 5
     print(
-        f"{count} waiting runs with open streams: {(after - before) * 1024 / count:.1f} KB each, "
-        f"{cpu:.3f} cores"
+        f"{count} runs with open streams, "
+        f"waiting {'in a request' if connected else 'to try again'}: "
+        f"{(after - before) * 1024 / count:.1f} KB each, {cpu:.3f} cores"
     )
     for writer in streams:
         writer.close()
     stop(process)
-    slow.close()
+    if silent is not None:
+        silent.close()
 
 
 def main() -> None:
@@ -131,7 +137,8 @@ def main() -> None:
             f"(min {min(laters):.2f})"
         )
         print(f"idle RSS: {statistics.median(idles):.1f} MB")
-        asyncio.run(waiting_runs(folder, arguments.waiting))
+        asyncio.run(waiting_runs(folder, arguments.waiting, connected=False))
+        asyncio.run(waiting_runs(folder, arguments.waiting, connected=True))
 
 
 if __name__ == "__main__":

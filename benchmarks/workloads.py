@@ -211,10 +211,17 @@ def parallel_http(width: int, url: str) -> str:
     return _document("W5", [*nodes, _end(out=[names[0], "body"])], edges)
 
 
-def http_then_template(url: str) -> str:
-    """W5c: what 200 concurrent runs do."""
+def http_then_template(url: str, *, retry_after_seconds: int | None = None) -> str:
+    """W5c: what 200 concurrent runs do. With `retry_after_seconds`, a run whose request fails waits
+    so long and holds no connection meanwhile."""
     document = json.loads(parallel_http(1, url))
     graph = document["workflow"]["graph"]
+    if retry_after_seconds is not None:
+        graph["nodes"][1]["data"]["retry_config"] = {
+            "retry_enabled": True,
+            "max_retries": 1,
+            "retry_interval": retry_after_seconds * 1000,
+        }
     graph["nodes"][-1:] = [_template("t", ["h0", "body"]), _end(out=["t", "output"])]
     graph["edges"] = [_edge("start", "h0"), _edge("h0", "t"), _edge("t", "end")]
     return json.dumps(document)
