@@ -35,7 +35,7 @@ from graphmill.nodes.compile import compile_plan
 from graphmill.nodes.registry import NODE_TYPES
 from graphmill.outbound.client import OutboundClient
 from graphmill.outbound.guard import OutboundRules
-from graphmill.ports import EventLog, NumberedEvent
+from graphmill.ports.runs import EventLog, NumberedEvent
 from graphmill.sandbox.templates import InlineTemplates
 from workloads import AT_ONCE, BATCHES, EXPECTED, LOADS, as_yaml, document, no_op
 

@@ -20,7 +20,8 @@ from graphmill.nodes.base import NodePorts
 from graphmill.outbound.client import OutboundClient
 from graphmill.outbound.guard import OutboundRules
 from graphmill.outbound.urls import Target
-from graphmill.ports import FileStore, FileVault, HttpClient, HttpLimits, Timeouts
+from graphmill.ports.files import FileStore, FileVault
+from graphmill.ports.http import HttpClient, HttpLimits, Timeouts
 from graphmill.sandbox.runner import Sandbox
 from graphmill.sandbox.templates import SandboxTemplates
 from graphmill.service.apps import Catalog

@@ -22,7 +22,7 @@ from graphmill.engine.fanout import Feed
 from graphmill.engine.plan import Plan
 from graphmill.engine.run import Run
 from graphmill.errors import StoreUnreachable
-from graphmill.ports import EventLog, NumberedEvent
+from graphmill.ports.runs import EventLog, NumberedEvent
 from graphmill.variables.values import Value
 
 

@@ -8,7 +8,7 @@ import pytest
 from graphmill.engine import fanout
 from graphmill.engine.events import RunFinished, RunStatus, TextChunk
 from graphmill.engine.fanout import Feed
-from graphmill.ports import NumberedEvent
+from graphmill.ports.runs import NumberedEvent
 
 FIRST = 1 << 32
 

@@ -13,7 +13,7 @@ from graphmill.errors import FileNotFound
 from graphmill.nodes.base import NodePorts
 from graphmill.outbound.client import OutboundClient
 from graphmill.outbound.guard import OutboundRules
-from graphmill.ports import HttpLimits
+from graphmill.ports.http import HttpLimits
 from graphmill.variables.files import File
 from tests.conformance import fakes
 from tests.nodes.running import NO_PORTS, run_waiting_node

@@ -11,7 +11,7 @@ from graphmill.engine.outcome import Failed, Succeeded
 from graphmill.errors import CodeFailed, CodeUnavailable
 from graphmill.nodes.base import NodePorts
 from graphmill.nodes.registry import NODE_TYPES
-from graphmill.ports import CodeResult
+from graphmill.ports.code import CodeResult
 from graphmill.sandbox.fork_server import CodeLimits, ForkServer
 from graphmill.variables.files import File
 from graphmill.variables.values import Value

@@ -9,7 +9,7 @@ import pytest
 
 from graphmill.engine.outcome import Failed, Succeeded
 from graphmill.nodes.base import NodePorts
-from graphmill.ports import HttpLimits, Timeouts
+from graphmill.ports.http import HttpLimits, Timeouts
 from tests.nodes.http_stand_ins import (
     FilesInMemory,
     api_key,

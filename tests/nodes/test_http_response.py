@@ -10,7 +10,7 @@ from graphmill.nodes.http_request.response import (
     holds_file,
     receive,
 )
-from graphmill.ports import HttpLimits
+from graphmill.ports.http import HttpLimits
 
 KIB = 1024
 LIMITS = HttpLimits(text_bytes=2 * KIB, file_bytes=4 * KIB)

@@ -14,7 +14,7 @@ import pytest
 from graphmill.errors import OutboundRefused
 from graphmill.outbound.client import MAX_REDIRECTS, OutboundClient
 from graphmill.outbound.guard import OutboundRules
-from graphmill.ports import HttpRequest, Timeouts
+from graphmill.ports.http import HttpRequest, Timeouts
 from tests.outbound.local_server import Answer, Received, local_server, reply
 
 QUICK = Timeouts(connect=0.2, read=0.2, write=0.2)

@@ -13,7 +13,7 @@ import pytest
 from graphmill.errors import CodeFailed, CodeUnavailable
 from graphmill.outbound.client import OutboundClient
 from graphmill.outbound.guard import OutboundRules
-from graphmill.ports import Timeouts
+from graphmill.ports.http import Timeouts
 from graphmill.sandbox.remote import DifySandbox
 from graphmill.variables.values import Value
 from tests.conformance import fakes

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from graphmill.errors import TemplateFailed
-from graphmill.ports import WaitingTemplate
+from graphmill.ports.code import WaitingTemplate
 from graphmill.sandbox.fork_server import CodeLimits, ForkServer
 from graphmill.sandbox.plain import MAX_OUTPUT, PlainTemplate
 from graphmill.sandbox.templates import SandboxTemplates

@@ -9,7 +9,7 @@ import pytest
 
 from graphmill.engine.events import RunFinished, RunStarted, RunStatus
 from graphmill.errors import InvalidParameter, RunNotFound, TooManyRuns
-from graphmill.ports import NumberedEvent
+from graphmill.ports.runs import NumberedEvent
 from graphmill.service.runs import LiveRun
 from graphmill.service.services import Services
 from graphmill.storage.database import FILE_NAME

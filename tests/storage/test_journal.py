@@ -21,7 +21,7 @@ from graphmill.engine.events import (
 )
 from graphmill.engine.fanout import EPOCH_SHIFT, Feed
 from graphmill.errors import StoreError, StoreUnreachable
-from graphmill.ports import NumberedEvent
+from graphmill.ports.runs import NumberedEvent
 from graphmill.storage.database import Database, open_database
 from graphmill.storage.journal import SqlJournal
 from graphmill.storage.runs import RunStore

@@ -32,7 +32,7 @@ from graphmill.engine.outcome import Failed, Outcome, Succeeded
 from graphmill.engine.plan import Plan, Step
 from graphmill.engine.run import Run
 from graphmill.engine.scheduler import Decision
-from graphmill.ports import Journal
+from graphmill.ports.runs import Journal
 from graphmill.variables.pool import Pool
 from graphmill.variables.selectors import Selector
 from graphmill.variables.values import Value

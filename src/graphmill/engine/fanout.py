@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Final
 
 from graphmill.engine.events import Event, RunFinished
-from graphmill.ports import NumberedEvent
+from graphmill.ports.runs import NumberedEvent
 
 WINDOW: Final = 4096
 """Events of a live run that stay in memory once the journal has them."""

@@ -16,7 +16,9 @@ from graphmill.engine.context import NodeContext
 from graphmill.engine.graph import NodeClass
 from graphmill.engine.outcome import Outcome
 from graphmill.engine.streaming import Segment
-from graphmill.ports import CodeRunner, FileVault, HttpClient, HttpLimits, TemplateEngine
+from graphmill.ports.code import CodeRunner, TemplateEngine
+from graphmill.ports.files import FileVault
+from graphmill.ports.http import HttpClient, HttpLimits
 from graphmill.variables.selectors import Selector, parse_selector
 
 

@@ -19,7 +19,7 @@ from graphmill.nodes.code_outputs import (
     check_outputs,
     read_result,
 )
-from graphmill.ports import CodeRunner
+from graphmill.ports.code import CodeRunner
 from graphmill.variables.selectors import Selector
 from graphmill.variables.values import Missing, Value, without_files
 

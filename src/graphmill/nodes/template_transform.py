@@ -7,7 +7,7 @@ from graphmill.engine.context import NodeContext
 from graphmill.engine.outcome import Failed, Outcome, Succeeded
 from graphmill.errors import TemplateFailed
 from graphmill.nodes.base import NodeData, NodePorts, NodeType, Section, SelectorField
-from graphmill.ports import Template, WaitingTemplate
+from graphmill.ports.code import Template, WaitingTemplate
 from graphmill.variables.pool import Pool
 from graphmill.variables.selectors import Selector
 from graphmill.variables.values import Missing, Value, without_files

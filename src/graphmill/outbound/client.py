@@ -16,7 +16,7 @@ from graphmill import __version__
 from graphmill.outbound.decompression import ACCEPTED, unpacked
 from graphmill.outbound.guard import OutboundRules
 from graphmill.outbound.urls import Target
-from graphmill.ports import HttpRequest
+from graphmill.ports.http import HttpRequest
 
 if TYPE_CHECKING:
     from graphmill.outbound.session import Answer, Session

@@ -8,7 +8,7 @@ from graphmill.media_types import (
     extension_of,
     mime_type_of,
 )
-from graphmill.ports import HttpClient, HttpRequest, HttpResponse
+from graphmill.ports.http import HttpClient, HttpRequest, HttpResponse
 from graphmill.variables.files import File, TransferMethod, file_type_of
 
 _HEAD_NOT_OFFERED = frozenset({405, 501})

@@ -14,7 +14,7 @@ from yarl import URL
 
 from graphmill.outbound.guard import OutboundRules, parse_address
 from graphmill.outbound.urls import Target
-from graphmill.ports import HttpRequest, Timeouts
+from graphmill.ports.http import HttpRequest, Timeouts
 
 # Below the five seconds after which common servers close a connection: a request that meets such
 # a connection would fail.

@@ -8,7 +8,7 @@ from typing import Final
 
 from graphmill import jsontext
 from graphmill.errors import CodeFailed, CodeUnavailable
-from graphmill.ports import CodeResult
+from graphmill.ports.code import CodeResult
 from graphmill.variables.values import Value
 
 FRAME_BYTES: Final = 8 << 20

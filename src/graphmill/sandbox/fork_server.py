@@ -22,7 +22,7 @@ from typing import Final
 from graphmill import jsontext
 from graphmill.background import Background
 from graphmill.errors import CodeFailed, CodeUnavailable
-from graphmill.ports import CodeResult
+from graphmill.ports.code import CodeResult
 from graphmill.sandbox.answers import converse, failure_of, frame_of, read_answer
 from graphmill.sandbox.walls import (
     Isolation,

@@ -20,7 +20,7 @@ from jinja2.sandbox import SandboxedEnvironment
 from jinja2.visitor import NodeTransformer
 
 from graphmill.errors import TemplateFailed, TemplateUnbounded
-from graphmill.ports import Template
+from graphmill.ports.code import Template
 from graphmill.sandbox.plain import MAX_OUTPUT, output_too_long
 from graphmill.variables.values import Value
 

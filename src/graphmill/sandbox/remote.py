@@ -15,7 +15,8 @@ from typing import Final
 
 from graphmill import jsontext
 from graphmill.errors import CodeFailed, CodeUnavailable, OutboundRefused
-from graphmill.ports import CodeResult, HttpClient, HttpRequest, Timeouts
+from graphmill.ports.code import CodeResult
+from graphmill.ports.http import HttpClient, HttpRequest, Timeouts
 from graphmill.sandbox.answers import FRAME_BYTES, check_depth
 from graphmill.variables.values import Value
 

@@ -6,7 +6,8 @@ from typing import Final
 
 from graphmill.config import SandboxSettings
 from graphmill.errors import CodeUnavailable
-from graphmill.ports import CodeResult, CodeRunner, HttpClient, Timeouts
+from graphmill.ports.code import CodeResult, CodeRunner
+from graphmill.ports.http import HttpClient, Timeouts
 from graphmill.sandbox.fork_server import CodeLimits, ForkServer
 from graphmill.sandbox.remote import DifySandbox
 from graphmill.sandbox.walls import Isolation, Layers, no_wall

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 
 from graphmill.errors import CodeFailed, CodeUnavailable, TemplateFailed, TemplateUnbounded
-from graphmill.ports import CodeRunner, Template, WaitingTemplate
+from graphmill.ports.code import CodeRunner, Template, WaitingTemplate
 from graphmill.sandbox.plain import MAX_OUTPUT, PlainTemplate, output_too_long
 from graphmill.variables.values import Value
 

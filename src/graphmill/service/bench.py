@@ -13,7 +13,7 @@ from graphmill.engine.run import Run
 from graphmill.ids import app_id_of, end_user_id_of, new_id, workflow_id_of
 from graphmill.nodes.base import NodePorts
 from graphmill.nodes.start import start_variables
-from graphmill.ports import Journal, NumberedEvent
+from graphmill.ports.runs import Journal, NumberedEvent
 from graphmill.service.dispatcher import Dispatcher
 from graphmill.service.inputs import read_inputs
 from graphmill.service.loose_files import LooseFiles

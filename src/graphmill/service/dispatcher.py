@@ -10,7 +10,7 @@ from graphmill.engine.fanout import Feed
 from graphmill.engine.plan import Plan
 from graphmill.engine.run import Run
 from graphmill.ids import new_id
-from graphmill.ports import Journal
+from graphmill.ports.runs import Journal
 
 INTERRUPTED: Final = "Interrupted by a restart of the server."
 END_SECONDS: Final = 5.0

@@ -2,7 +2,7 @@
 
 from graphmill.engine.run import Run
 from graphmill.errors import FileNotFound, InvalidParameter
-from graphmill.ports import HttpClient
+from graphmill.ports.http import HttpClient
 from graphmill.service.remote_files import find_remote, read_remote
 from graphmill.service.uploads import Uploads
 from graphmill.storage.end_users import EndUser

@@ -2,7 +2,7 @@
 
 from graphmill.errors import FileNotFound, InvalidParameter, OutboundRefused
 from graphmill.outbound.remote_files import describe_remote_file
-from graphmill.ports import HttpClient, HttpRequest
+from graphmill.ports.http import HttpClient, HttpRequest
 from graphmill.variables.files import File
 
 

@@ -14,7 +14,7 @@ from graphmill.engine.fanout import Feed
 from graphmill.engine.run import Run
 from graphmill.errors import RunNotFound, TooManyRuns
 from graphmill.ids import new_id
-from graphmill.ports import NumberedEvent
+from graphmill.ports.runs import NumberedEvent
 from graphmill.service.apps import App, Version
 from graphmill.service.dispatcher import INTERRUPTED, Dispatcher
 from graphmill.service.file_access import FileAccess

@@ -14,7 +14,7 @@ from graphmill.errors import FileNameMissing, FileNotFound, FileTooLarge, Invali
 from graphmill.files.signing import UrlSigner
 from graphmill.ids import new_id
 from graphmill.media_types import extension_of
-from graphmill.ports import FileStore
+from graphmill.ports.files import FileStore
 from graphmill.service.apps import App
 from graphmill.storage.end_users import EndUser
 from graphmill.storage.uploads import NewUpload, Upload, UploadKind, UploadStore

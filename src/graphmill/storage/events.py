@@ -21,7 +21,7 @@ from graphmill.engine.events import (
     VariableUpdated,
 )
 from graphmill.jsontext import decode, encode
-from graphmill.ports import NumberedEvent
+from graphmill.ports.runs import NumberedEvent
 from graphmill.variables.files import IDENTITY, File, file_from_mapping
 
 Entry: TypeAlias = list[Any]

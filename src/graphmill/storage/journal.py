@@ -13,7 +13,7 @@ from graphmill.engine.events import RunFinished, RunStarted, RunStatus
 from graphmill.engine.run import Run
 from graphmill.errors import StoreError
 from graphmill.jsontext import storable
-from graphmill.ports import EventLog, NumberedEvent
+from graphmill.ports.runs import EventLog, NumberedEvent
 from graphmill.storage.database import Database, Row
 from graphmill.storage.events import Starts, events_in, pack, sort_events, unpack
 from graphmill.storage.tables import journal, node_executions, runs

@@ -1,6 +1,6 @@
 """A journal that lives as long as the process: for runs that nobody wants to keep."""
 
-from graphmill.ports import EventLog, NumberedEvent
+from graphmill.ports.runs import EventLog, NumberedEvent
 
 
 class MemoryJournal:

@@ -7,7 +7,7 @@ from typing import Final
 from sqlalchemy import ClauseElement, bindparam, delete, select
 
 from graphmill.config import RetentionSettings
-from graphmill.ports import FileStore
+from graphmill.ports.files import FileStore
 from graphmill.storage.database import Database, Row
 from graphmill.storage.tables import is_running, journal, node_executions, runs, uploads
 

@@ -13,7 +13,7 @@ from graphmill.engine.fanout import Feed
 from graphmill.engine.run import Run
 from graphmill.errors import StoreUnreachable
 from graphmill.jsontext import encode
-from graphmill.ports import NumberedEvent
+from graphmill.ports.runs import NumberedEvent
 from graphmill.service.runs import LiveRun
 from graphmill.variables.files import File
 from tests.api.dify.client import events_of

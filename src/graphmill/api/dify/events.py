@@ -21,7 +21,7 @@ from graphmill.engine.events import (
     VariableUpdated,
 )
 from graphmill.engine.run import Run
-from graphmill.ports import NumberedEvent
+from graphmill.ports.runs import NumberedEvent
 from graphmill.storage.runs import RunRecord
 from graphmill.variables.files import File
 from graphmill.variables.values import Value

@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 from graphmill import media_types
 from graphmill.errors import FileNotFound, OutboundRefused, StoreError
 from graphmill.nodes.http_request import data as configured
-from graphmill.ports import FileVault
+from graphmill.ports.files import FileVault
 from graphmill.variables.files import File
 from graphmill.variables.pool import Pool
 from graphmill.variables.selectors import Selector

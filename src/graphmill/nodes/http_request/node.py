@@ -13,7 +13,8 @@ from graphmill.nodes.http_request.body import RequestInvalid
 from graphmill.nodes.http_request.data import HttpRequestData
 from graphmill.nodes.http_request.request import Prepared, RequestPlan
 from graphmill.nodes.http_request.response import Received, ResponseTooLarge, receive
-from graphmill.ports import FileVault, HttpClient, HttpLimits
+from graphmill.ports.files import FileVault
+from graphmill.ports.http import HttpClient, HttpLimits
 from graphmill.variables.secrets import without_secrets
 from graphmill.variables.selectors import Selector
 from graphmill.variables.values import Value

@@ -8,7 +8,8 @@ from urllib.parse import SplitResult, urlencode, urlsplit
 
 from graphmill.nodes.http_request.body import Body, BodyPlan, RequestInvalid
 from graphmill.nodes.http_request.data import ApiKey, HttpRequestData, key_value_lines
-from graphmill.ports import FileVault, HttpLimits, HttpRequest, Timeouts
+from graphmill.ports.files import FileVault
+from graphmill.ports.http import HttpLimits, HttpRequest, Timeouts
 from graphmill.variables.pool import Pool
 from graphmill.variables.selectors import Selector
 from graphmill.variables.template import Template

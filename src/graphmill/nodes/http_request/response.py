@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from graphmill import media_types
 from graphmill.media_types import Disposition
-from graphmill.ports import HttpLimits, HttpResponse
+from graphmill.ports.http import HttpLimits, HttpResponse
 
 _BEGINNING: Final = 1024
 """Bytes that are enough to tell text from something else."""

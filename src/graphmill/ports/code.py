@@ -1,0 +1,50 @@
+"""What strangers wrote: templates and code."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+from graphmill.variables.values import Value
+
+
+class Template(Protocol):
+    """One that is rendered on the spot."""
+
+    def render(self, values: Mapping[str, Value]) -> str:
+        """Raises TemplateFailed with the template engine's message."""
+        ...
+
+
+@runtime_checkable
+class WaitingTemplate(Protocol):
+    """One that may have to be rendered somewhere else."""
+
+    async def render_elsewhere(self, values: Mapping[str, Value]) -> str:
+        """Raises TemplateFailed, with the template engine's message if it is the author's fault."""
+        ...
+
+
+class TemplateEngine(Protocol):
+    def compile(self, source: str) -> Template | WaitingTemplate:
+        """Prepare a Jinja2 template once. A template that cannot be compiled fails when it is
+        rendered, as in Dify."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class CodeResult:
+    value: Value
+    """What `main` returned."""
+    output: str = ""
+    """What the code printed."""
+    errors: str = ""
+    """What it wrote to standard error."""
+
+
+class CodeRunner(Protocol):
+    """Runs what strangers wrote, apart from everything else. Cancelling the caller ends the
+    code."""
+
+    async def run(self, language: str, source: str, inputs: Mapping[str, Value]) -> CodeResult:
+        """`language`: python3, javascript or jinja2. Raises CodeFailed or CodeUnavailable."""
+        ...

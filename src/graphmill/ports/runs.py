@@ -1,0 +1,39 @@
+"""Runs: what keeps the embedded engine and the cluster apart."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from graphmill.engine.events import Event
+
+NumberedEvent = tuple[int, Event]
+"""(sequence, event). A sequence is `epoch << 32 | n`: a later owner of the run always sorts after
+an earlier one."""
+
+
+class EventLog(Protocol):
+    """One run's events, as its owner writes them and the journal reads them."""
+
+    run_id: str
+
+    def pending(self) -> Sequence[NumberedEvent]:
+        """Events not yet handed to the journal; calling it marks them as handed over."""
+        ...
+
+
+class Journal(Protocol):
+    """The durable memory of runs. A run is what its journal says."""
+
+    def post(self, log: EventLog) -> None:
+        """`log` has new events; they will be in the database within a few milliseconds. Never
+        blocks."""
+        ...
+
+    async def committed(self, log: EventLog) -> None:
+        """Return when everything posted for `log` so far is in the database.
+
+        Raises StoreError when it could not be written."""
+        ...
+
+    async def history(self, run_id: str, *, after: int = 0) -> list[NumberedEvent]:
+        """What happened in a run, oldest first, from the database."""
+        ...
