@@ -81,7 +81,7 @@ def test_every_key_is_taken(tmp_path: Path) -> None:
     assert ["hush-app", "hush-other"] == [key.get_secret_value() for key in app.api_keys]
     assert "0.15" == str(settings.models[0].prices["gpt-4o-mini"].input)
     assert 2.5 == settings.http_request.timeout_seconds.read
-    assert {"users": [{"id": "alice", "password_hash": "hush-ocs"}]} == settings.ocs
+    assert "hush-ocs" == settings.ocs.users[0].password_hash.get_secret_value()
 
 
 def test_no_secret_is_shown(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal, Self, TypeAlias, get_args
+from typing import Annotated, Final, Literal, Self, TypeAlias, get_args
 
 from pydantic import (
     AfterValidator,
@@ -49,6 +49,8 @@ OptionalText = Annotated[str | None, BeforeValidator(_filled)]
 OptionalSecret = Annotated[SecretStr | None, BeforeValidator(_filled)]
 HttpUrl = Annotated[str, Field(pattern=r"^https?://[^/\s]+")]
 ApiKey = Annotated[SecretStr, Field(min_length=1)]
+RateWindow: TypeAlias = tuple[PositiveInt, PositiveFloat] | Literal[False]
+"""Calls and seconds."""
 
 
 class Section(BaseModel):
@@ -252,6 +254,91 @@ class RetentionSettings(Section):
     files_days: NonNegativeFloat = 30
 
 
+class RateLimitSettings(Section):
+    """How often a task may be scheduled: so many times in so many seconds; false: any number."""
+
+    user: RateWindow = (20, 120)
+    anonymous: RateWindow = (5, 120)
+    fetch: RateWindow = False
+    exempt: tuple[str, ...] = ()
+    """User ids and IP addresses that are not counted."""
+
+
+class AppPasswordSettings(Section):
+    name: str
+    """Of the device."""
+    hash: SecretStr
+
+
+class UserSettings(Section):
+    id: str = Field(min_length=1)
+    login: tuple[str, ...] = ()
+    """What the user may log in with, besides the id."""
+    display_name: OptionalText = None
+    password_hash: OptionalSecret = None
+    app_passwords: tuple[AppPasswordSettings, ...] = ()
+    ai: bool = True
+    """False for guests: they see no task types and schedule nothing."""
+    admin: bool = False
+
+
+class ExAppSettings(Section):
+    """A worker."""
+
+    id: str = Field(min_length=1)
+    version: str = Field("1.0.0", min_length=1)
+    secret_hash: SecretStr
+    url: Annotated[HttpUrl | None, BeforeValidator(_filled)] = None
+    """Where it can be called; without it, nobody wakes it up."""
+    enabled: bool = True
+
+
+class TaskTypeSettings(Section):
+    """What executes tasks of a type: an app, by its slug, or a worker's provider, by its id."""
+
+    workflow: OptionalText = None
+    provider: OptionalText = None
+    expected_runtime: NonNegativeInt = 10
+    """Seconds."""
+    enums: dict[str, dict[str, str]] = {}
+    """Slot → value → label."""
+    defaults: dict[str, str | int | float] = {}
+    map_in: dict[str, str] = {}
+    """Slot → start variable, where the names differ."""
+    map_out: dict[str, str] = {}
+    """Slot → output, where the names differ."""
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> Self:
+        if (self.workflow is None) == (self.provider is None):
+            raise ValueError("name either a workflow or a provider")
+        return self
+
+
+class OcsSettings(Section):
+    """Nextcloud's AI APIs (`nextcloud-ocs §19.1`)."""
+
+    base_path: str = Field("", pattern=r"^(/[^/]+)*$")
+    version: str = Field("33.0.0", pattern=r"^\d+\.\d+\.\d+$")
+    """The Nextcloud that clients take this server for."""
+    anonymous: bool = False
+    rate_limit: RateLimitSettings = RateLimitSettings()
+    retention_days: float = Field(30, ge=7)
+    tasks_at_a_time: PositiveInt = 100
+    legacy_sync_wait: NonNegativeFloat = 3
+    """Seconds that the two older APIs wait for a result before they answer."""
+    doc_flat_fields: bool = True
+    delete_missing_ok: bool = False
+    mobile_progress_fix: bool = True
+    webhook_allow_private: tuple[str, ...] = ()
+    """As `http_request.allow`, for webhooks."""
+    users: tuple[UserSettings, ...] = ()
+    ex_apps: tuple[ExAppSettings, ...] = ()
+    task_types: dict[str, TaskTypeSettings] = {}
+    publish_workflows: tuple[str, ...] = ()
+    """Slugs of apps that are task types of their own, `app:<slug>`."""
+
+
 class ClusterSettings(Section):
     role: Literal["all", "api", "worker"] = "all"
     dispatcher: Literal["embedded", "dbos"] = "embedded"
@@ -273,7 +360,7 @@ class Settings(Section):
     sandbox: SandboxSettings = SandboxSettings()
     limits: LimitSettings = LimitSettings()
     retention: RetentionSettings = RetentionSettings()
-    ocs: dict[str, Any] = Field(default={}, repr=False)
+    ocs: OcsSettings = OcsSettings()
     cluster: ClusterSettings = ClusterSettings()
 
 
@@ -410,6 +497,13 @@ def _section_in(annotation: object) -> type[BaseModel] | None:
 
 
 def _clashes(settings: Settings) -> Iterator[_Mistake]:
+    """What no section can see by itself."""
+    yield from _same_apps(settings)
+    yield from _unknown_apps(settings)
+    yield from _same_users(settings.ocs)
+
+
+def _same_apps(settings: Settings) -> Iterator[_Mistake]:
     """Apps that cannot be told apart."""
     slugs: set[str] = set()
     keys: set[str] = set()
@@ -421,3 +515,33 @@ def _clashes(settings: Settings) -> Iterator[_Mistake]:
             if key.get_secret_value() in keys:
                 yield ("apps", i, "api_keys", j), "Two apps have the same API key"
             keys.add(key.get_secret_value())
+
+
+def _unknown_apps(settings: Settings) -> Iterator[_Mistake]:
+    """Task types whose workflow is none of the apps."""
+    slugs = {app.slug for app in settings.apps}
+    for type_id, bound in settings.ocs.task_types.items():
+        if bound.workflow is not None and bound.workflow not in slugs:
+            yield ("ocs", "task_types", type_id, "workflow"), _not_an_app(bound.workflow)
+    for i, slug in enumerate(settings.ocs.publish_workflows):
+        if slug not in slugs:
+            yield ("ocs", "publish_workflows", i), _not_an_app(slug)
+
+
+def _not_an_app(slug: str) -> str:
+    return f"No app has the slug {slug!r}; list its workflow under `apps`"
+
+
+def _same_users(ocs: OcsSettings) -> Iterator[_Mistake]:
+    """Users and workers that cannot be told apart."""
+    logins: set[str] = set()
+    for i, user in enumerate(ocs.users):
+        for login in {user.id, *user.login}:
+            if login in logins:
+                yield ("ocs", "users", i), f"Two users log in as {login!r}"
+            logins.add(login)
+    workers: set[str] = set()
+    for i, worker in enumerate(ocs.ex_apps):
+        if worker.id in workers:
+            yield ("ocs", "ex_apps", i), f"Two workers have the id {worker.id!r}"
+        workers.add(worker.id)

@@ -11,7 +11,13 @@
     │   ├── FileNotFound
     │   ├── SignatureInvalid
     │   ├── EndUserNotFound
-    │   └── TooManyRuns
+    │   ├── TooManyRuns
+    │   ├── TaskTypeUnknown
+    │   ├── TaskTypeUnavailable
+    │   ├── TaskNotFound
+    │   ├── TaskNotWaiting
+    │   ├── TaskFileDenied
+    │   └── ProviderNotFound
     ├── UploadRefused             the caller: an uploaded file
     │   ├── NoFileUploaded
     │   ├── TooManyFiles
@@ -25,7 +31,12 @@
     ├── TemplateFailed            a template that cannot be compiled or rendered
     │   └── TemplateUnbounded     … in the server: it may take long or grow large
     ├── CodeFailed                what the author of a code node did
-    ├── CodeUnavailable           the code sandbox cannot run code now, or not on this host
+    ├── CodeUnavailable           the code sandbox cannot run code now
+    │   └── NoWall                … or never: nothing on this host keeps it apart
+    ├── ModelError                a model cannot be called, or its call failed
+    │   ├── ModelNotConfigured
+    │   ├── ModelRefused
+    │   └── ModelFailed
     ├── OutboundRefused           the SSRF guard does not let a request through
     └── ConfigInvalid             the operator: config.yaml
 
@@ -99,6 +110,30 @@ class EndUserNotFound(RequestRefused):
 
 class TooManyRuns(RequestRefused):
     """The app's ceiling of concurrent runs is reached; try again when one has ended."""
+
+
+class TaskTypeUnknown(RequestRefused):
+    """That cannot be the id of a task type."""
+
+
+class TaskTypeUnavailable(RequestRefused):
+    """Nothing executes tasks of that type now, or not for this user."""
+
+
+class TaskNotFound(RequestRefused):
+    """There is no such task for this caller."""
+
+
+class TaskNotWaiting(RequestRefused):
+    """The task has no place in the queue: it was begun or has ended."""
+
+
+class TaskFileDenied(RequestRefused):
+    """The input of a task names a file that the caller may not use."""
+
+
+class ProviderNotFound(RequestRefused):
+    """The worker has not registered a provider of that id."""
 
 
 class UploadRefused(GraphmillError):
@@ -175,3 +210,19 @@ def _in_brief(problem: "Problem") -> str:
     about = problem.node_title or problem.node_id
     node = f" (node {about})" if about else ""
     return f"line {problem.place.line}: {problem.message}{node}"
+
+
+class ModelError(GraphmillError):
+    """A model did not answer."""
+
+
+class ModelNotConfigured(ModelError):
+    """No entry of config `models` fits the provider that the workflow names; add one."""
+
+
+class ModelRefused(ModelError):
+    """The model cannot do that: it is unknown to its provider, or lacks the feature."""
+
+
+class ModelFailed(ModelError):
+    """The provider's answer to the call was an error, or none; the message is the provider's."""

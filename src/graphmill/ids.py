@@ -15,6 +15,9 @@ _VARIANTS: Final = "89ab" * 4
 """Last two bits of a random digit, as the variant digit of RFC 9562."""
 _NAMESPACE: Final = UUID("8c4b6a5e-3c0f-5d5e-9a63-0f5d9d3b7c11")
 
+OCS_APP_ID: Final = str(uuid5(_NAMESPACE, "ocs"))
+"""In place of an app: where files belong that Nextcloud's clients upload."""
+
 _stock: list[str] = []
 if hasattr(os, "register_at_fork"):
     # A forked child must not hand out the ids of its parent.
@@ -45,6 +48,11 @@ def workflow_id_of(app_id: str, text: str) -> str:
 def end_user_id_of(app_id: str, user: str) -> str:
     """The id of the end user whom callers of an app name `user`."""
     return str(uuid5(UUID(app_id), f"service-api:{storable(user)}"))
+
+
+def ocs_user_id_of(app_id: str, owner: str) -> str:
+    """The same for whom a task of Nextcloud's API belongs to: nobody whom a caller may name."""
+    return str(uuid5(UUID(app_id), f"ocs:{storable(owner)}"))
 
 
 def log_id_of(run_id: str) -> str:

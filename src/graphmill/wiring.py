@@ -44,7 +44,7 @@ from graphmill.storage.prune import Pruned, prune
 from graphmill.storage.runs import RunStore
 from graphmill.storage.uploads import UploadStore
 
-NOT_BUILT: Final = frozenset({"models", "speech", "ocs", "cluster"})
+NOT_BUILT: Final = frozenset({"models", "speech", "cluster"})
 """Sections of the configuration that nothing reads yet."""
 
 logger = logging.getLogger(__name__)

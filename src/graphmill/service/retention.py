@@ -26,8 +26,9 @@ async def prune_regularly(
         else:
             if pruned != Pruned(0, 0, 0):
                 logger.info(
-                    "deleted %d old runs, %d rows of events and %d files",
+                    "deleted %d old runs, %d rows of events, %d files and %d tasks",
                     pruned.runs,
                     pruned.events,
                     pruned.files,
+                    pruned.tasks,
                 )

@@ -7,9 +7,18 @@ from typing import Final
 from sqlalchemy import ClauseElement, bindparam, delete, select
 
 from graphmill.config import RetentionSettings
+from graphmill.jsontext import decode
 from graphmill.ports.files import FileStore
 from graphmill.storage.database import Database, Row
-from graphmill.storage.tables import is_running, journal, node_executions, runs, uploads
+from graphmill.storage.ocs_tasks import TaskStatus
+from graphmill.storage.tables import (
+    is_running,
+    journal,
+    node_executions,
+    ocs_tasks,
+    runs,
+    uploads,
+)
 
 BATCH: Final = 200
 """Runs, rows of events or files in one commit."""
@@ -42,6 +51,19 @@ _OLD_FILES: Final = (
     .limit(BATCH)
 )
 _FORGET_FILE: Final = delete(uploads).where(uploads.c.id == bindparam("id"))
+_OLD_TASKS: Final = (
+    select(ocs_tasks.c.id, ocs_tasks.c.files)
+    .where(
+        ocs_tasks.c.last_updated < bindparam("before"),
+        ocs_tasks.c.status > TaskStatus.RUNNING.value,
+        ocs_tasks.c.allow_cleanup,
+    )
+    .limit(BATCH)
+)
+_FORGET_TASK: Final = delete(ocs_tasks).where(ocs_tasks.c.id == bindparam("id"))
+_FILE_OF_TASK: Final = select(uploads.c.id, uploads.c.key).where(
+    uploads.c.number == bindparam("number")
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +74,19 @@ class Pruned:
     events: int
     """Rows; each holds the events of one run in one commit."""
     files: int
+    tasks: int = 0
 
 
 async def prune(
-    database: Database, files: FileStore, retention: RetentionSettings, *, now: float
+    database: Database,
+    files: FileStore,
+    retention: RetentionSettings,
+    *,
+    tasks_days: float = 0,
+    now: float,
 ) -> Pruned:
-    """Forget runs with all their events, events of runs that have ended, and files.
+    """Forget runs with all their events, events of runs that have ended, files, and Nextcloud's
+    tasks with the files that were made for them.
 
     Raises StoreError; what is half-done then, the next call does."""
 
@@ -77,6 +106,12 @@ async def prune(
             await files.delete(key)
         await database.write_all((_FORGET_FILE, {"id": file_id}) for file_id, _ in rows)
 
+    async def forget_tasks(rows: Sequence[Row]) -> None:
+        for _, numbers in rows:
+            for number in decode(numbers.encode()):
+                await forget_files(await database.fetch_all(_FILE_OF_TASK, number=number))
+        await database.write_all((_FORGET_TASK, {"id": task_id}) for task_id, _ in rows)
+
     async def forget_all(
         query: ClauseElement, forget: Callable[[Sequence[Row]], Awaitable[None]], age: float
     ) -> int:
@@ -90,4 +125,5 @@ async def prune(
         runs=await forget_all(_OLD_RUNS, forget_runs, retention.runs_days * DAY),
         events=await forget_all(_OLD_EVENTS, forget_events, retention.events_minutes * MINUTE),
         files=await forget_all(_OLD_FILES, forget_files, retention.files_days * DAY),
+        tasks=await forget_all(_OLD_TASKS, forget_tasks, tasks_days * DAY),
     )

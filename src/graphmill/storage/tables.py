@@ -5,6 +5,7 @@ Large columns stand last in their tables: what lists show is read without them.
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     Column,
     Double,
     Index,
@@ -126,3 +127,66 @@ uploads = Table(
     sqlite_autoincrement=True,
 )
 """`number` is never used twice: Nextcloud's clients know a file by it."""
+
+ocs_tasks = Table(
+    "ocs_tasks",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("key", Text, nullable=False),
+    Column("revision", Text, nullable=False),
+    Column("api", Text, nullable=False),
+    Column("type", Text, nullable=False),
+    Column("status", Integer, nullable=False),
+    Column("user_id", Text),
+    Column("app_id", Text, nullable=False),
+    Column("custom_id", Text, nullable=False),
+    Column("run_id", Text),
+    Column("progress", Double),
+    Column("last_updated", Double, nullable=False),
+    Column("scheduled_at", Double, nullable=False),
+    Column("started_at", Double),
+    Column("ended_at", Double),
+    Column("expected_seconds", Integer, nullable=False),
+    Column("allow_cleanup", Boolean, nullable=False),
+    Column("include_watermark", Boolean, nullable=False),
+    Column("prefer_streaming", Boolean, nullable=False),
+    Column("error", Text),
+    Column("user_facing_error", Text),
+    Column("webhook_uri", Text),
+    Column("webhook_method", Text),
+    Column("files", Text, nullable=False),
+    Column("input", Text, nullable=False),
+    Column("output", Text),
+    UniqueConstraint("key"),
+    Index("ocs_tasks_by_user", "user_id", "api", "type"),
+    Index("ocs_tasks_by_status", "status", "type"),
+    Index("ocs_tasks_by_time", "last_updated"),
+    sqlite_autoincrement=True,
+)
+"""Tasks of Nextcloud's clients. An `id` is never used twice. `app_id` is what the client calls its
+app; `revision` is new with each change, so that whoever made a change knows that it was theirs;
+`files` are the numbers of uploads that go with the task."""
+
+ocs_providers = Table(
+    "ocs_providers",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("worker_id", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("provider", Text, nullable=False),
+    Column("custom_task_type", Text),
+    UniqueConstraint("worker_id", "name"),
+    sqlite_autoincrement=True,
+)
+"""What workers have registered, as they sent it."""
+
+app_passwords = Table(
+    "app_passwords",
+    metadata,
+    Column("fingerprint", Text, primary_key=True),
+    Column("user_id", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("created_at", Double, nullable=False),
+    Column("revoked_at", Double),
+)
+"""Those made by logging in. One of the configuration is here once it was revoked."""

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from sqlalchemy import Select, bindparam, insert, select
+from sqlalchemy import Select, bindparam, delete, insert, select
 
 from graphmill.errors import StoreError
 from graphmill.jsontext import storable
@@ -48,6 +48,10 @@ _UPLOADS: Select[Row] = select(*_COLUMNS, uploads.c.number)
 
 _ADD = insert(uploads).values({column.name: bindparam(column.name) for column in _COLUMNS})
 _GET = _UPLOADS.where(uploads.c.id == bindparam("id"))
+_BY_NUMBER = _UPLOADS.where(uploads.c.number == bindparam("number"))
+_DELETE = delete(uploads).where(uploads.c.id == bindparam("id"))
+MAX_NUMBER = 2**31 - 1
+"""What clients can count to."""
 
 
 class UploadStore:
@@ -67,6 +71,16 @@ class UploadStore:
         """Whose it is, the caller has to check."""
         row = await self._database.fetch_one(_GET, id=upload_id)
         return None if row is None else _upload(row)
+
+    async def get_by_number(self, number: int) -> Upload | None:
+        """Whose it is, the caller has to check."""
+        if not 0 < number <= MAX_NUMBER:
+            return None
+        row = await self._database.fetch_one(_BY_NUMBER, number=number)
+        return None if row is None else _upload(row)
+
+    async def delete(self, upload_id: str) -> None:
+        await self._database.write(_DELETE, id=upload_id)
 
 
 def _upload(row: Row) -> Upload:

@@ -68,6 +68,13 @@ ANSWERS: Final[dict[type[errors.GraphmillError], Answer]] = {
     errors.SignatureInvalid: Answer(404, "not_found", "File not found or signature is invalid"),
     errors.EndUserNotFound: Answer(404, "end_user_not_found", "End user not found."),
     errors.TooManyRuns: Answer(429, "too_many_requests"),
+    # Tasks are for the other API.
+    errors.TaskTypeUnknown: Answer(400, "invalid_param"),
+    errors.TaskTypeUnavailable: Answer(400, "invalid_param"),
+    errors.TaskNotFound: Answer(404, "not_found"),
+    errors.TaskNotWaiting: Answer(400, "invalid_param"),
+    errors.TaskFileDenied: Answer(404, "file_not_found"),
+    errors.ProviderNotFound: Answer(404, "not_found"),
     errors.UploadRefused: Answer(400, "invalid_param"),
     errors.NoFileUploaded: Answer(400, "no_file_uploaded", "Please upload your file."),
     errors.TooManyFiles: Answer(400, "too_many_files", "Only one file is allowed."),
