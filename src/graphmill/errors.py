@@ -199,6 +199,10 @@ class CodeUnavailable(GraphmillError):
     """The code sandbox cannot run code now, or not on this host; the message says what to do."""
 
 
+class NoWall(CodeUnavailable):
+    """Nothing on this host keeps strangers' code apart, so none is run, now and later."""
+
+
 class OutboundRefused(GraphmillError):
     """The SSRF guard does not let this request out; the message names the setting that would."""
 
