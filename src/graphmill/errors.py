@@ -202,6 +202,11 @@ class CodeUnavailable(GraphmillError):
 class NoWall(CodeUnavailable):
     """Nothing on this host keeps strangers' code apart, so none is run, now and later."""
 
+    def __init__(self, reason: str) -> None:
+        """`reason` is a clause, such as "seccomp is not available on this host"."""
+        super().__init__(f"No code can run here: {reason}.")
+        self.reason = reason
+
 
 class OutboundRefused(GraphmillError):
     """The SSRF guard does not let this request out; the message names the setting that would."""

@@ -26,6 +26,7 @@ from graphmill.engine.outcome import Failed, Outcome, Succeeded
 from graphmill.engine.plan import Plan, Step
 from graphmill.engine.retry import RetryPolicy
 from graphmill.engine.streaming import ResponseStream, Segment, plan_streams
+from graphmill.engine.usage import Usage
 from graphmill.variables.pool import Pool
 from graphmill.variables.selectors import Selector
 from graphmill.variables.values import Missing, Value, render_markdown
@@ -145,11 +146,11 @@ def LLM(node_id: str, *attempts: Sequence[str | float | Exception], **more: Any)
                 raise piece
             if isinstance(piece, str):
                 text += piece
-                await context.stream((node_id, "text"), piece)
+                await context.progress.text((node_id, "text"), piece)
             else:
                 await asyncio.sleep(piece)
-        await context.stream((node_id, "text"), "", is_final=True)
-        return Succeeded({"text": text}, tokens=5)
+        await context.progress.text((node_id, "text"), "", is_final=True)
+        return Succeeded({"text": text}, usage=Usage(5))
 
     return node(node_id, run, type="llm", waits=True, **more)
 

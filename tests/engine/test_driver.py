@@ -19,6 +19,7 @@ from graphmill.engine.graph import NodeClass
 from graphmill.engine.outcome import Failed, Outcome, Succeeded
 from graphmill.engine.plan import Plan
 from graphmill.engine.retry import RetryPolicy
+from graphmill.engine.usage import Usage
 from graphmill.variables.values import Value
 from tests.engine.driving import Stage, run
 from tests.engine.sketch import (
@@ -304,7 +305,7 @@ async def test_an_exception_in_a_node_is_a_failure_with_its_text() -> None:
 
 
 async def test_inputs_and_process_data_of_a_failure_are_kept() -> None:
-    failure = Failed("no", "Odd", {"i": 1}, {"p": 2}, {"half": "done"}, tokens=3)
+    failure = Failed("no", "Odd", {"i": 1}, {"p": 2}, {"half": "done"}, usage=Usage(3))
     told = await run(sketch("start>n", node("n", lambda context: failure)))
 
     finished = told.finished("n")
@@ -333,7 +334,7 @@ async def test_retries_wait_their_interval() -> None:
 
 
 async def test_tokens_of_failed_attempts_count() -> None:
-    outcomes = [Failed("no", tokens=2), Succeeded({}, tokens=5)]
+    outcomes = [Failed("no", usage=Usage(2)), Succeeded({}, usage=Usage(5))]
 
     async def attempt(context: NodeContext) -> Outcome:
         return outcomes.pop(0)

@@ -159,7 +159,7 @@ async def test_text_that_comes_after_the_end_is_not_told() -> None:
         try:
             await asyncio.sleep(60)
         finally:
-            await context.stream(("w", "text"), "late")
+            await context.progress.text(("w", "text"), "late")
             streamed.set()
         return Succeeded({})
 

@@ -411,7 +411,7 @@ async def test_text_behind_the_last_piece_is_dropped() -> None:
 
     async def talk_on(context: Any) -> Any:
         outcome = await model.run(context)
-        await context.stream(("l", "text"), "late")
+        await context.progress.text(("l", "text"), "late")
         return outcome
 
     told = await run(

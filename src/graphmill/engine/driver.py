@@ -6,20 +6,23 @@ an await, and all waiting happens in the tasks of nodes or at the inbox.
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from functools import partial
 from time import monotonic
 from typing import Final
 
 from graphmill.engine.context import NodeContext
 from graphmill.engine.events import (
+    AgentLogged,
+    Event,
     Execution,
     NodeFinished,
     NodeRetried,
     NodeStarted,
     NodeStatus,
+    ReasoningChunk,
+    ResourcesRetrieved,
     RunFinished,
     RunStarted,
     RunStatus,
@@ -240,7 +243,7 @@ class Driver:
         )
         work = _Work(step, frame, execution, context)
         if step.waits:
-            context.stream = partial(self._stream, frame)
+            context.progress = _Progress(self, work)
             self._launch(work, step.run(context))
             return
         try:
@@ -286,22 +289,18 @@ class Driver:
         outcome: Outcome = await work.step.run(work.context)
         return outcome
 
-    async def _stream(
-        self, frame: Frame, selector: Selector, text: str, *, is_final: bool = False
-    ) -> None:
-        """A waiting node of `frame` made a piece of text. After the end, nobody hears it."""
-        if self._is_over:
-            return
-        chunks = frame.stream.chunk(selector, text, is_final=is_final)
-        if chunks:
-            for chunk in chunks:
-                self._feed.append(chunk)
+    async def tell(self, events: Sequence[Event]) -> None:
+        """A waiting node has made progress. After the end nobody hears of it."""
+        if events and not self._is_over:
+            for event in events:
+                self._feed.append(event)
             self._tell()
             if self._feed.backlog > BACKLOG:
                 await self._catch_up()
 
     def _complete(self, work: _Work, outcome: Outcome) -> None:
-        self._tokens += outcome.tokens
+        if outcome.usage is not None:
+            self._tokens += outcome.usage.total_tokens
         if isinstance(outcome, Failed):
             self._fail(work, outcome)
         elif outcome.handle:
@@ -460,6 +459,55 @@ class Driver:
                     task.get_name(),
                     self._run.id,
                 )
+
+
+class _Progress:
+    """What one execution tells while it is under way."""
+
+    __slots__ = ("_driver", "_work")
+
+    def __init__(self, driver: Driver, work: _Work) -> None:
+        self._driver = driver
+        self._work = work
+
+    async def text(self, selector: Selector, text: str, *, is_final: bool = False) -> None:
+        chunks = self._work.frame.stream.chunk(selector, text, is_final=is_final)
+        await self._driver.tell(chunks)
+
+    async def reasoning(self, text: str, *, is_final: bool = False) -> None:
+        node_id = self._work.execution.node_id
+        if self._work.frame.stream.shows_reasoning(node_id):
+            position = self._work.execution.position
+            await self._driver.tell([ReasoningChunk(node_id, text, is_final, position)])
+
+    async def log(
+        self,
+        entry_id: str,
+        label: str,
+        *,
+        status: str,
+        data: Mapping[str, Value],
+        parent_id: str | None = None,
+        error: str | None = None,
+        metadata: Mapping[str, Value] | None = None,
+    ) -> None:
+        execution = self._work.execution
+        entry = AgentLogged(
+            execution.id,
+            execution.node_id,
+            entry_id,
+            label,
+            parent_id,
+            error,
+            status,
+            data,
+            metadata or {},
+            execution.position,
+        )
+        await self._driver.tell([entry])
+
+    async def resources(self, resources: Sequence[Mapping[str, Value]]) -> None:
+        await self._driver.tell([ResourcesRetrieved(self._work.execution.node_id, resources)])
 
 
 def _root_pool(plan: Plan, run: Run) -> Pool:

@@ -5,6 +5,7 @@ dataclass costs six times as much to build); nobody changes one after it was emi
 belong to is known from their feed.
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeAlias
@@ -107,6 +108,74 @@ class TextChunk:
 
 
 @dataclass(slots=True)
+class ReasoningChunk:
+    """A piece of what a model thinks before it answers (`workflow-dsl §13.5`)."""
+
+    node_id: str
+    text: str
+    is_final: bool
+    position: FramePosition | None = None
+
+
+@dataclass(slots=True)
+class AgentLogged:
+    """A step of an agent began or changed; the same `id` again changes the entry."""
+
+    execution_id: str
+    node_id: str
+    id: str
+    label: str
+    parent_id: str | None
+    error: str | None
+    status: str
+    data: Mapping[str, Value]
+    metadata: Mapping[str, Value]
+    position: FramePosition | None = None
+
+
+@dataclass(slots=True)
+class ResourcesRetrieved:
+    """The pieces of knowledge that a node's answer rests on."""
+
+    node_id: str
+    resources: Sequence[Mapping[str, Value]]
+
+
+@dataclass(slots=True)
+class ContainerStarted:
+    """An iteration or loop has read its configuration; its rounds begin."""
+
+    execution: Execution
+    inputs: dict[str, Value]
+    metadata: dict[str, Value]
+
+
+@dataclass(slots=True)
+class RoundStarted:
+    """The next round of a container begins; of a loop, from the second on (`workflow-dsl §12`)."""
+
+    execution: Execution
+    index: int
+    """From 0."""
+    outputs_before: Value
+    at: float
+
+
+@dataclass(slots=True)
+class ContainerFinished:
+    """All rounds are over; the end of the container as a node follows."""
+
+    execution: Execution
+    status: NodeStatus
+    inputs: dict[str, Value]
+    outputs: dict[str, Value]
+    metadata: dict[str, Value]
+    steps: int
+    error: str | None
+    at: float
+
+
+@dataclass(slots=True)
 class VariableUpdated:
     """A node wrote a variable that outlives it (conversation and loop variables)."""
 
@@ -133,6 +202,12 @@ Event: TypeAlias = (
     | NodeRetried
     | NodeFinished
     | TextChunk
+    | ReasoningChunk
+    | AgentLogged
+    | ResourcesRetrieved
+    | ContainerStarted
+    | RoundStarted
+    | ContainerFinished
     | VariableUpdated
     | RunFinished
 )

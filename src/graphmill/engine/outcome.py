@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
+from graphmill.engine.usage import Usage
 from graphmill.variables.selectors import Selector
 from graphmill.variables.values import Value
 
@@ -18,7 +19,8 @@ class Succeeded:
     """The exit to leave by; only branch nodes have more than one."""
     updates: tuple[tuple[Selector, Value], ...] = ()
     """Variables of others that this node writes (assigner)."""
-    tokens: int = 0
+    usage: Usage | None = None
+    """Of the models that were called."""
 
 
 @dataclass(slots=True)
@@ -28,7 +30,7 @@ class Failed:
     inputs: dict[str, Value] = field(default_factory=dict)
     process_data: dict[str, Value] = field(default_factory=dict)
     outputs: dict[str, Value] = field(default_factory=dict)
-    tokens: int = 0
+    usage: Usage | None = None
 
 
 Outcome: TypeAlias = Succeeded | Failed

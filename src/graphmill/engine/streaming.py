@@ -171,6 +171,17 @@ class StreamFilter:
         buffer.is_closed = is_final
         return self.flush()
 
+    def shows_reasoning(self, node_id: str) -> bool:
+        """Does a session that has begun show what `node_id` thinks or says (`§13.5`)?"""
+        sessions = self._waiting if self._active is None else [self._active, *self._waiting]
+        wanted = ((node_id, "text"), (node_id, "reasoning_content"))
+        return any(
+            segment[:2] in wanted
+            for session in sessions
+            for segment in session.segments
+            if isinstance(segment, tuple)
+        )
+
     def flush(self) -> list[TextChunk]:
         """Show what the active session can show; call it before a node's success is told."""
         shown: list[TextChunk] = []

@@ -9,12 +9,19 @@ from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
 
 from graphmill.engine.events import (
+    AgentLogged,
+    ContainerFinished,
+    ContainerStarted,
+    Event,
     Execution,
     FramePosition,
     NodeFinished,
     NodeRetried,
     NodeStarted,
     NodeStatus,
+    ReasoningChunk,
+    ResourcesRetrieved,
+    RoundStarted,
     RunFinished,
     RunStarted,
     TextChunk,
@@ -63,10 +70,8 @@ def sort_events(events: Sequence[NumberedEvent], starts: Starts) -> Sorted:
                 result.started = (sequence, event)
             case RunFinished():
                 result.finished = (sequence, event)
-            case NodeRetried():
-                result.others.append(_node_retried(sequence, event))
-            case VariableUpdated():
-                result.others.append(["variable", sequence, event.selector, event.value])
+            case _:
+                result.others.append(_other(sequence, event))
     if starts:
         first = events[0][0]
         result.others += [
@@ -161,6 +166,68 @@ def _node_finished(sequence: int, start: int | None, event: NodeFinished) -> Ent
     ]
 
 
+def _other(sequence: int, event: Event) -> Entry:
+    match event:
+        case NodeRetried():
+            return _node_retried(sequence, event)
+        case VariableUpdated():
+            return ["variable", sequence, event.selector, event.value]
+        case ReasoningChunk():
+            position = _position(event.position)
+            return ["reasoning", sequence, event.node_id, event.text, event.is_final, position]
+        case AgentLogged():
+            return _agent_logged(sequence, event)
+        case ResourcesRetrieved():
+            return ["resources", sequence, event.node_id, event.resources]
+        case ContainerStarted():
+            return ["rounds", sequence, _execution(event.execution), event.inputs, event.metadata]
+        case RoundStarted():
+            return [
+                "round",
+                sequence,
+                _execution(event.execution),
+                event.index,
+                event.outputs_before,
+                event.at,
+            ]
+        case ContainerFinished():
+            return _container_finished(sequence, event)
+        case _:
+            raise TypeError(f"{type(event).__name__} has a place of its own")
+
+
+def _agent_logged(sequence: int, event: AgentLogged) -> Entry:
+    return [
+        "agent",
+        sequence,
+        event.execution_id,
+        event.node_id,
+        event.id,
+        event.label,
+        event.parent_id,
+        event.error,
+        event.status,
+        event.data,
+        event.metadata,
+        _position(event.position),
+    ]
+
+
+def _container_finished(sequence: int, event: ContainerFinished) -> Entry:
+    return [
+        "rounds_over",
+        sequence,
+        _execution(event.execution),
+        event.status,
+        event.inputs,
+        event.outputs,
+        event.metadata,
+        event.steps,
+        event.error,
+        event.at,
+    ]
+
+
 def _node_retried(sequence: int, event: NodeRetried) -> Entry:
     return [
         "retry",
@@ -213,12 +280,48 @@ def _read_variable(sequence: int, selector: list[str], value: Any) -> Iterator[N
     yield sequence, VariableUpdated(tuple(selector), value)
 
 
+def _read_reasoning(
+    sequence: int, node_id: str, text: str, is_final: bool, position: Entry | None
+) -> Iterator[NumberedEvent]:
+    yield sequence, ReasoningChunk(node_id, text, is_final, _read_position(position))
+
+
+def _read_agent(sequence: int, *members: Any) -> Iterator[NumberedEvent]:
+    logged = AgentLogged(*members)
+    logged.position = _read_position(members[-1])
+    yield sequence, logged
+
+
+def _read_resources(sequence: int, *members: Any) -> Iterator[NumberedEvent]:
+    yield sequence, ResourcesRetrieved(*members)
+
+
+def _read_rounds(sequence: int, execution: Entry, *others: Any) -> Iterator[NumberedEvent]:
+    yield sequence, ContainerStarted(_read_execution(execution), *others)
+
+
+def _read_round(sequence: int, execution: Entry, *others: Any) -> Iterator[NumberedEvent]:
+    yield sequence, RoundStarted(_read_execution(execution), *others)
+
+
+def _read_rounds_over(
+    sequence: int, execution: Entry, status: str, *others: Any
+) -> Iterator[NumberedEvent]:
+    yield sequence, ContainerFinished(_read_execution(execution), NodeStatus(status), *others)
+
+
 _READERS: Final[dict[str, Callable[..., Iterator[NumberedEvent]]]] = {
     "end": _read_end,
     "start": _read_start,
     "retry": _read_retry,
     "text": _read_text,
     "variable": _read_variable,
+    "reasoning": _read_reasoning,
+    "agent": _read_agent,
+    "resources": _read_resources,
+    "rounds": _read_rounds,
+    "round": _read_round,
+    "rounds_over": _read_rounds_over,
 }
 
 

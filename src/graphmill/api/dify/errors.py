@@ -91,6 +91,10 @@ ANSWERS: Final[dict[type[errors.GraphmillError], Answer]] = {
     errors.TemplateUnbounded: INTERNAL,
     errors.CodeFailed: INTERNAL,
     errors.CodeUnavailable: INTERNAL,
+    errors.ModelError: Answer(400, "completion_request_error"),
+    errors.ModelNotConfigured: Answer(400, "provider_not_initialize"),
+    errors.ModelRefused: Answer(400, "model_currently_not_support"),
+    errors.ModelFailed: Answer(400, "completion_request_error"),
     errors.OutboundRefused: Answer(400, "invalid_param"),
     errors.ConfigInvalid: INTERNAL,
 }

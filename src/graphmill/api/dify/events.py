@@ -4,17 +4,23 @@ Members and their order are those a Dify 1.12 was recorded with, and those that 
 clients look for besides."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Final, TypeAlias, assert_never
+from typing import Any, Final, TypeAlias
 
 from graphmill.api.dify.errors import ApiError
 from graphmill.api.sse import frame
 from graphmill.engine.events import (
+    AgentLogged,
+    ContainerFinished,
+    ContainerStarted,
     Event,
     Execution,
     FramePosition,
     NodeFinished,
     NodeRetried,
     NodeStarted,
+    ReasoningChunk,
+    ResourcesRetrieved,
+    RoundStarted,
     RunFinished,
     RunStarted,
     TextChunk,
@@ -28,6 +34,12 @@ from graphmill.variables.values import Value
 
 Payload: TypeAlias = dict[str, Any]
 
+NodeEvent: TypeAlias = NodeStarted | NodeRetried | NodeFinished
+RoundsEvent: TypeAlias = ContainerStarted | RoundStarted | ContainerFinished
+Told: TypeAlias = tuple[str, Payload] | None
+"""The name of an event and its data."""
+
+_CONTAINERS: Final = frozenset({"iteration", "loop"})
 _NOWHERE: Final = FramePosition()
 
 
@@ -60,23 +72,11 @@ class RunFrames:
 
 def payload_of(run: Run, event: Event) -> Payload | None:
     """None for what this API does not tell."""
-    match event:
-        case TextChunk():
-            return _payload(run, "text_chunk", _text_chunk(event))
-        case NodeStarted():
-            return _payload(run, "node_started", _node_started(event.execution))
-        case NodeFinished():
-            return _payload(run, "node_finished", _node_finished(event))
-        case RunStarted():
-            return _payload(run, "workflow_started", _run_started(run, event))
-        case RunFinished():
-            return _payload(run, "workflow_finished", _run_finished(run, event))
-        case NodeRetried():
-            return _payload(run, "node_retry", _node_retried(event))
-        case VariableUpdated():
-            return None
-        case _:
-            assert_never(event)
+    told = _TOLD[type(event)](run, event)
+    if told is None:
+        return None
+    name, data = told
+    return {"event": name, "workflow_run_id": run.id, "task_id": run.task_id, "data": data}
 
 
 def error_payload(error: ApiError, run: Run | None) -> Payload:
@@ -136,10 +136,6 @@ def stored_end(record: RunRecord) -> Payload:
     }
 
 
-def _payload(run: Run, name: str, data: Payload) -> Payload:
-    return {"event": name, "workflow_run_id": run.id, "task_id": run.task_id, "data": data}
-
-
 def _run_started(run: Run, event: RunStarted) -> Payload:
     return {
         "id": run.id,
@@ -170,7 +166,8 @@ def _run_finished(run: Run, event: RunFinished) -> Payload:
     }
 
 
-def _node_started(execution: Execution) -> Payload:
+def _node_started(event: NodeStarted) -> Payload:
+    execution = event.execution
     position = execution.position or _NOWHERE
     return {
         "id": execution.id,
@@ -232,6 +229,89 @@ def _text_chunk(event: TextChunk) -> Payload:
     return {"text": event.text, "from_variable_selector": event.selector}
 
 
+def _reasoning_chunk(event: ReasoningChunk) -> Payload:
+    return {
+        "message_id": None,
+        "reasoning": event.text,
+        "node_id": event.node_id,
+        "is_final": event.is_final,
+    }
+
+
+def _agent_logged(event: AgentLogged) -> Payload:
+    return {
+        "node_execution_id": event.execution_id,
+        "id": event.id,
+        "label": event.label,
+        "parent_id": event.parent_id,
+        "error": event.error,
+        "status": event.status,
+        "data": event.data,
+        "metadata": event.metadata,
+        "node_id": event.node_id,
+    }
+
+
+def _container(execution: Execution) -> Payload:
+    return {
+        "id": execution.id,
+        "node_id": execution.node_id,
+        "node_type": execution.node_type,
+        "title": execution.title,
+    }
+
+
+def _container_started(event: ContainerStarted) -> Payload:
+    return {
+        **_container(event.execution),
+        "created_at": int(event.execution.started_at),
+        "extras": {},
+        "metadata": event.metadata,
+        "inputs": event.inputs,
+        "inputs_truncated": False,
+    }
+
+
+def _round_started(event: RoundStarted) -> Payload:
+    payload = {
+        **_container(event.execution),
+        "index": event.index,
+        "created_at": int(event.at),
+        "extras": {},
+    }
+    if event.execution.node_type == "loop":
+        payload["pre_loop_output"] = event.outputs_before
+    return payload
+
+
+def _container_finished(event: ContainerFinished) -> Payload:
+    return {
+        **_container(event.execution),
+        "outputs": event.outputs,
+        "outputs_truncated": False,
+        "created_at": int(event.execution.started_at),
+        "extras": {},
+        "inputs": event.inputs,
+        "inputs_truncated": False,
+        "status": event.status,
+        "error": event.error,
+        "elapsed_time": max(0.0, event.at - event.execution.started_at),
+        "total_tokens": event.metadata.get("total_tokens", 0),
+        "execution_metadata": event.metadata,
+        "finished_at": int(event.at),
+        "steps": event.steps,
+    }
+
+
+def _of_node(name: str, event: NodeEvent, data: Callable[[Any], Payload]) -> Told:
+    """Of a container, its rounds are told instead."""
+    return None if event.execution.node_type in _CONTAINERS else (name, data(event))
+
+
+def _of_container(name: str, event: RoundsEvent, data: Callable[[Any], Payload]) -> Told:
+    return f"{event.execution.node_type}_{name}", data(event)
+
+
 def epoch(moment: float | None) -> int | None:
     """Times are whole seconds here; None for what has not come yet."""
     return None if moment is None else int(moment)
@@ -246,3 +326,20 @@ def files_in(outputs: Mapping[str, Value]) -> list[File]:
         elif isinstance(value, list):
             files += [item for item in value if isinstance(item, File)]
     return files
+
+
+_TOLD: Final[dict[type[Event], Callable[[Run, Any], Told]]] = {
+    RunStarted: lambda run, event: ("workflow_started", _run_started(run, event)),
+    NodeStarted: lambda _, event: _of_node("node_started", event, _node_started),
+    NodeRetried: lambda _, event: _of_node("node_retry", event, _node_retried),
+    NodeFinished: lambda _, event: _of_node("node_finished", event, _node_finished),
+    TextChunk: lambda _, event: ("text_chunk", _text_chunk(event)),
+    ReasoningChunk: lambda _, event: ("reasoning_chunk", _reasoning_chunk(event)),
+    AgentLogged: lambda _, event: ("agent_log", _agent_logged(event)),
+    ContainerStarted: lambda _, event: _of_container("started", event, _container_started),
+    RoundStarted: lambda _, event: _of_container("next", event, _round_started),
+    ContainerFinished: lambda _, event: _of_container("completed", event, _container_finished),
+    ResourcesRetrieved: lambda *_: None,
+    VariableUpdated: lambda *_: None,
+    RunFinished: lambda run, event: ("workflow_finished", _run_finished(run, event)),
+}
