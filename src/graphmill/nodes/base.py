@@ -17,6 +17,7 @@ from graphmill.engine.graph import NodeClass
 from graphmill.engine.outcome import Outcome
 from graphmill.engine.streaming import Segment
 from graphmill.ports.code import CodeRunner, TemplateEngine
+from graphmill.ports.conversations import Conversations, NoConversations
 from graphmill.ports.files import FileVault
 from graphmill.ports.http import HttpClient, HttpLimits
 from graphmill.variables.selectors import Selector, parse_selector
@@ -69,6 +70,7 @@ class NodePorts:
     templates: TemplateEngine
     code: CodeRunner
     http_limits: HttpLimits = field(default_factory=HttpLimits)
+    conversations: Conversations = field(default_factory=NoConversations)
 
 
 def _nothing(data: NodeData) -> tuple[()]:

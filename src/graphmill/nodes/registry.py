@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from graphmill.nodes.answer import ANSWER
 from graphmill.nodes.assigner import ASSIGNER
 from graphmill.nodes.base import NodeType
 from graphmill.nodes.code import CODE
@@ -16,6 +17,7 @@ from graphmill.nodes.variable_aggregator import VARIABLE_AGGREGATOR
 NODE_TYPES: Final[dict[str, NodeType]] = {
     node_type.name: node_type
     for node_type in (
+        ANSWER,
         ASSIGNER,
         CODE,
         END,
