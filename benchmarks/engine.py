@@ -71,7 +71,9 @@ def compiled(text: str, http: OutboundClient, *more: NodeType) -> Plan:
     workflow = load_workflow(text).workflow
     assert workflow is not None, "the workloads can be read"
     nothing = cast("Any", None)
-    ports = NodePorts(http=http, files=nothing, templates=InlineTemplates(), code=nothing)
+    ports = NodePorts(
+        http=http, files=nothing, templates=InlineTemplates(), code=nothing, documents=nothing
+    )
     types = {**NODE_TYPES, **{node_type.name: node_type for node_type in more}}
     return compile_plan(workflow, ports, node_types=types)
 

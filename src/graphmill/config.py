@@ -176,12 +176,13 @@ class HttpRequestSettings(Section):
 
 
 class PythonSettings(Section):
-    backend: Literal["auto", "cpython", "remote"] = "auto"
-    """auto: the dify-sandbox if there is an endpoint, else the sandbox of this server."""
+    backend: Literal["auto", "cpython", "monty", "remote"] = "auto"
+    """auto: the dify-sandbox if there is an endpoint, else the sandbox of this server, else
+    pydantic-monty."""
     packages_dir: FilePath | None = None
-    """Where `pip install --target` put what code may import besides the standard library."""
+    """What code may import besides the standard library (`Settings.packages_dir`)."""
     preload: tuple[str, ...] = ()
-    """Modules in `packages_dir` that code may import: only what is loaded at start is there."""
+    """Modules of `packages_dir` that its packages do not load by themselves."""
 
 
 class JavaScriptSettings(Section):
@@ -229,6 +230,25 @@ class SandboxSettings(Section):
         if "remote" in (self.python.backend, self.javascript.backend) and not self.remote.endpoint:
             raise ValueError("backend remote needs remote.endpoint")
         return self
+
+    @model_validator(mode="after")
+    def _monty_has_no_wall_of_the_kernel(self) -> Self:
+        if self.python.backend == "monty" and self.require_isolation == "full":
+            raise ValueError("require_isolation full is not possible with backend monty")
+        return self
+
+    @property
+    def python_is_remote(self) -> bool:
+        """Does Python go to the dify-sandbox?"""
+        return self.remote.endpoint is not None and self.python.backend in ("auto", "remote")
+
+
+class DocumentSettings(Section):
+    """Of reading one document; the last of all."""
+
+    seconds: PositiveInt = 60
+    memory_mb: int = Field(512, ge=256)
+    concurrency: PositiveInt = 4
 
 
 class UploadSizes(Section):
@@ -287,10 +307,18 @@ class ExAppSettings(Section):
 
     id: str = Field(min_length=1)
     version: str = Field("1.0.0", min_length=1)
-    secret_hash: SecretStr
+    secret_hash: OptionalSecret = None
+    secret: OptionalSecret = None
+    """In the clear: needed where this server is the first to call."""
     url: Annotated[HttpUrl | None, BeforeValidator(_filled)] = None
     """Where it can be called; without it, nobody wakes it up."""
     enabled: bool = True
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> Self:
+        if (self.secret is None) == (self.secret_hash is None):
+            raise ValueError("give either secret or secret_hash")
+        return self
 
 
 class TaskTypeSettings(Section):
@@ -358,10 +386,16 @@ class Settings(Section):
     speech: SpeechSettings = SpeechSettings()
     http_request: HttpRequestSettings = HttpRequestSettings()
     sandbox: SandboxSettings = SandboxSettings()
+    documents: DocumentSettings = DocumentSettings()
     limits: LimitSettings = LimitSettings()
     retention: RetentionSettings = RetentionSettings()
     ocs: OcsSettings = OcsSettings()
     cluster: ClusterSettings = ClusterSettings()
+
+    @property
+    def packages_dir(self) -> Path:
+        """Where `graphmill sandbox install` puts packages for code nodes."""
+        return self.sandbox.python.packages_dir or self.data_dir / "packages"
 
 
 _Mistake: TypeAlias = tuple[DataPath, str]

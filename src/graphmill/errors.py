@@ -33,6 +33,7 @@
     ├── CodeFailed                what the author of a code node did
     ├── CodeUnavailable           the code sandbox cannot run code now
     │   └── NoWall                … or never: nothing on this host keeps it apart
+    ├── DocumentUnreadable        a document whose text cannot be had
     ├── ModelError                a model cannot be called, or its call failed
     │   ├── ModelNotConfigured
     │   ├── ModelRefused
@@ -206,6 +207,10 @@ class NoWall(CodeUnavailable):
         """`reason` is a clause, such as "seccomp is not available on this host"."""
         super().__init__(f"No code can run here: {reason}.")
         self.reason = reason
+
+
+class DocumentUnreadable(GraphmillError):
+    """The text of the document cannot be had; the message says why."""
 
 
 class OutboundRefused(GraphmillError):

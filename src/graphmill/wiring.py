@@ -12,6 +12,7 @@ from typing import Final
 
 from graphmill.background import Background
 from graphmill.config import Settings
+from graphmill.documents.reader import CHILD, TEXT_CHARACTERS, DocumentLimits, Documents
 from graphmill.engine.driver import RunLimits
 from graphmill.errors import ConfigInvalid
 from graphmill.files.local import LocalFiles
@@ -22,6 +23,8 @@ from graphmill.outbound.guard import OutboundRules
 from graphmill.outbound.urls import Target
 from graphmill.ports.files import FileStore, FileVault
 from graphmill.ports.http import HttpClient, HttpLimits, Timeouts
+from graphmill.sandbox.limits import CodeLimits
+from graphmill.sandbox.own_module import ModuleSandbox
 from graphmill.sandbox.runner import Sandbox
 from graphmill.sandbox.templates import SandboxTemplates
 from graphmill.service.apps import Catalog
@@ -72,7 +75,13 @@ async def open_storage(settings: Settings) -> AsyncIterator[Storage]:
     ) as database:
 
         async def prune_old() -> Pruned:
-            return await prune(database, files, settings.retention, now=time.time())
+            return await prune(
+                database,
+                files,
+                settings.retention,
+                tasks_days=settings.ocs.retention_days,
+                now=time.time(),
+            )
 
         yield Storage(database, files, prune_old)
 
@@ -97,10 +106,11 @@ async def build(settings: Settings) -> AsyncIterator[Services]:
             UploadStore(database), storage.files, signer, sizes=settings.limits.uploads_mb
         )
         files = FileAccess(uploads, http)
+        documents = await stack.enter_async_context(open_documents(settings, files))
         catalog = Catalog(
             settings.apps,
             AppStore(database),
-            _ports(settings, http, files, sandbox),
+            _ports(settings, http, files, sandbox, documents),
             keys_path=data / "keys.json",
         )
         dispatcher = Dispatcher(journal, limits=_limits(settings))
@@ -118,17 +128,19 @@ async def build(settings: Settings) -> AsyncIterator[Services]:
         stack.push_async_callback(background.cancel)
         background.start(reload_on_change(catalog), name="reload")
         background.start(prune_regularly(storage.prune), name="retention")
-        yield Services(settings, catalog, runs, uploads, EndUserStore(database))
+        yield Services(settings, catalog, runs, uploads, EndUserStore(database), sandbox)
 
 
 @asynccontextmanager
 async def build_bench(settings: Settings) -> AsyncIterator[Bench]:
     """What a single run on the terminal needs; nothing is stored."""
-    async with _outbound(settings) as http, open_sandbox(settings) as sandbox:
+    async with AsyncExitStack() as stack:
+        http = await stack.enter_async_context(_outbound(settings))
+        sandbox = await stack.enter_async_context(open_sandbox(settings))
         files = LooseFiles(http)
-        bench = Bench(
-            _ports(settings, http, files, sandbox), files, MemoryJournal(), limits=_limits(settings)
-        )
+        documents = await stack.enter_async_context(open_documents(settings, files))
+        ports = _ports(settings, http, files, sandbox, documents)
+        bench = Bench(ports, files, MemoryJournal(), limits=_limits(settings))
         try:
             yield bench
         finally:
@@ -158,11 +170,35 @@ async def _client(rules: OutboundRules) -> AsyncIterator[OutboundClient]:
 async def open_sandbox(settings: Settings) -> AsyncIterator[Sandbox]:
     """Where code runs; it starts with the first call."""
     async with _client(_service_rules(settings.sandbox.remote.endpoint)) as http:
-        sandbox = Sandbox(settings.sandbox, http)
+        sandbox = Sandbox(settings.sandbox, http, packages_dir=settings.packages_dir)
         try:
             yield sandbox
         finally:
             await sandbox.close()
+
+
+@asynccontextmanager
+async def open_documents(settings: Settings, files: FileVault) -> AsyncIterator[Documents]:
+    """Where documents are read; its sandbox starts with the first."""
+    limits = settings.documents
+    largest = settings.limits.uploads_mb.document << 20
+    sandbox = ModuleSandbox(
+        settings.sandbox,
+        CodeLimits(
+            wall_seconds=limits.seconds,
+            cpu_seconds=limits.seconds,
+            memory_bytes=limits.memory_mb << 20,
+            result_characters=TEXT_CHARACTERS,
+            # Base64, and a little around it.
+            input_bytes=largest * 4 // 3 + 4096,
+            running=limits.concurrency,
+        ),
+        CHILD,
+    )
+    try:
+        yield Documents(files, sandbox, DocumentLimits(largest, limits.concurrency))
+    finally:
+        await sandbox.close()
 
 
 def _service_rules(endpoint: str | None) -> OutboundRules:
@@ -173,7 +209,13 @@ def _service_rules(endpoint: str | None) -> OutboundRules:
     return OutboundRules(hosts=frozenset({(target.host, target.port)}))
 
 
-def _ports(settings: Settings, http: HttpClient, files: FileVault, sandbox: Sandbox) -> NodePorts:
+def _ports(
+    settings: Settings,
+    http: HttpClient,
+    files: FileVault,
+    sandbox: Sandbox,
+    documents: Documents,
+) -> NodePorts:
     timeouts = settings.http_request.timeout_seconds
     sizes = settings.http_request.max_response_bytes
     return NodePorts(
@@ -181,6 +223,7 @@ def _ports(settings: Settings, http: HttpClient, files: FileVault, sandbox: Sand
         files=files,
         templates=SandboxTemplates(sandbox),
         code=sandbox,
+        documents=documents,
         http_limits=HttpLimits(
             Timeouts(timeouts.connect, timeouts.read, timeouts.write), sizes.text, sizes.binary
         ),

@@ -24,6 +24,7 @@ NO_PORTS = NodePorts(
     files=cast("Any", _Unreachable()),
     templates=InlineTemplates(),
     code=cast("Any", _Unreachable()),
+    documents=cast("Any", _Unreachable()),
 )
 
 

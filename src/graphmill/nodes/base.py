@@ -18,6 +18,7 @@ from graphmill.engine.outcome import Outcome
 from graphmill.engine.streaming import Segment
 from graphmill.ports.code import CodeRunner, TemplateEngine
 from graphmill.ports.conversations import Conversations, NoConversations
+from graphmill.ports.documents import DocumentReader
 from graphmill.ports.files import FileVault
 from graphmill.ports.http import HttpClient, HttpLimits
 from graphmill.variables.selectors import Selector, parse_selector
@@ -69,6 +70,7 @@ class NodePorts:
     files: FileVault
     templates: TemplateEngine
     code: CodeRunner
+    documents: DocumentReader
     http_limits: HttpLimits = field(default_factory=HttpLimits)
     conversations: Conversations = field(default_factory=NoConversations)
 

@@ -6,6 +6,7 @@ from graphmill.nodes.answer import ANSWER
 from graphmill.nodes.assigner import ASSIGNER
 from graphmill.nodes.base import NodeType
 from graphmill.nodes.code import CODE
+from graphmill.nodes.document_extractor import DOCUMENT_EXTRACTOR
 from graphmill.nodes.end import END
 from graphmill.nodes.http_request.node import HTTP_REQUEST
 from graphmill.nodes.if_else import IF_ELSE
@@ -20,6 +21,7 @@ NODE_TYPES: Final[dict[str, NodeType]] = {
         ANSWER,
         ASSIGNER,
         CODE,
+        DOCUMENT_EXTRACTOR,
         END,
         HTTP_REQUEST,
         IF_ELSE,
