@@ -12,7 +12,8 @@ from graphmill.errors import CodeFailed, CodeUnavailable
 from graphmill.nodes.base import NodePorts
 from graphmill.nodes.registry import NODE_TYPES
 from graphmill.ports.code import CodeResult
-from graphmill.sandbox.fork_server import CodeLimits, ForkServer
+from graphmill.sandbox.fork_server import ForkServer
+from graphmill.sandbox.limits import CodeLimits
 from graphmill.variables.files import File
 from graphmill.variables.values import Value
 from tests.nodes.running import NO_PORTS, run_waiting_node, validated

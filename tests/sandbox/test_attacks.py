@@ -19,7 +19,8 @@ from pathlib import Path
 import pytest
 
 from graphmill.errors import CodeFailed
-from graphmill.sandbox.fork_server import CodeLimits, ForkServer
+from graphmill.sandbox.fork_server import ForkServer
+from graphmill.sandbox.limits import CodeLimits
 from graphmill.variables.values import Value
 from tests.sandbox.attack import Attack
 from tests.sandbox.attacks_javascript import JAVASCRIPT

@@ -16,8 +16,9 @@ from typing import Any
 import pytest
 import uvloop
 
-from graphmill.errors import CodeFailed, CodeUnavailable
-from graphmill.sandbox.fork_server import ENVIRONMENT, CodeLimits, ForkServer
+from graphmill.errors import CodeFailed, CodeUnavailable, NoWall
+from graphmill.sandbox.fork_server import ENVIRONMENT, ForkServer
+from graphmill.sandbox.limits import CodeLimits
 from graphmill.sandbox.walls import Isolation
 
 LIMITS = CodeLimits(wall_seconds=5, cpu_seconds=1, running=4)
@@ -202,7 +203,8 @@ async def test_a_cancelled_start_leaves_no_zygote() -> None:
 def test_everything_dies_with_the_server(tmp_path: Path) -> None:
     program = (
         "import asyncio\n"
-        "from graphmill.sandbox.fork_server import CodeLimits, ForkServer\n"
+        "from graphmill.sandbox.fork_server import ForkServer\n"
+        "from graphmill.sandbox.limits import CodeLimits\n"
         f"asyncio.run(ForkServer(CodeLimits()).run('python3', {SLEEPING!r}, {{}}))\n"
     )
     with subprocess.Popen([sys.executable, "-c", program]) as process:
@@ -272,14 +274,14 @@ async def _outcome(server: ForkServer, source: str) -> str:
 async def test_without_seccomp_no_code_runs() -> None:
     async with running(layers_off=("seccomp",)) as server:
         for _ in range(2):
-            with pytest.raises(CodeUnavailable, match="seccomp is not available"):
+            with pytest.raises(NoWall, match="seccomp is not available"):
                 await server.run("python3", ADD_ONE, {"x": 1})
         await until(lambda: zygotes_of(os.getpid()) == [])
 
 
 async def test_full_isolation_can_be_required() -> None:
     async with running(layers_off=("landlock",), required=Isolation.FULL) as server:
-        with pytest.raises(CodeUnavailable, match="no Landlock"):
+        with pytest.raises(NoWall, match="no Landlock"):
             await server.start()
 
 

@@ -7,7 +7,8 @@ import pytest
 
 from graphmill.errors import TemplateFailed
 from graphmill.ports.code import WaitingTemplate
-from graphmill.sandbox.fork_server import CodeLimits, ForkServer
+from graphmill.sandbox.fork_server import ForkServer
+from graphmill.sandbox.limits import CodeLimits
 from graphmill.sandbox.plain import MAX_OUTPUT, PlainTemplate
 from graphmill.sandbox.templates import SandboxTemplates
 

@@ -9,7 +9,8 @@ from collections.abc import Mapping
 import pytest
 
 from graphmill.errors import CodeFailed
-from graphmill.sandbox.fork_server import CodeLimits, ForkServer
+from graphmill.sandbox.fork_server import ForkServer
+from graphmill.sandbox.limits import CodeLimits
 from graphmill.variables.values import Value
 from tests.sandbox.snippets_javascript import JAVASCRIPT, NODE_ONLY
 from tests.sandbox.snippets_python import PYTHON

@@ -28,8 +28,9 @@ from graphmill.errors import (
 from graphmill.nodes.base import NodePorts
 from graphmill.nodes.registry import NODE_TYPES
 from graphmill.outbound.guard import OutboundRules
+from graphmill.ports.code import Standing
+from graphmill.sandbox.packages import requested_modules
 from graphmill.sandbox.templates import InlineTemplates
-from graphmill.sandbox.walls import Isolation
 from graphmill.service.reading import content_of, environment_of, read_workflow
 from graphmill.storage.database import FILE_NAME
 from graphmill.wiring import build_bench, open_sandbox
@@ -89,6 +90,8 @@ def _findings(config: Path | None) -> Iterator[Finding]:
     guard = _guard(settings)
     yield guard
     yield asyncio.run(_code(settings))
+    if not settings.sandbox.python_is_remote:
+        yield _packages(settings)
     if guard.mark is not Mark.BAD:
         yield from asyncio.run(_apps(settings))
     yield Finding(Mark.GOOD, "node types", ", ".join(sorted(NODE_TYPES)))
@@ -161,16 +164,30 @@ async def _code(settings: Settings) -> Finding:
     async with open_sandbox(settings) as sandbox:
         try:
             result = await sandbox.run("python3", "def main():\n    return {'sum': 1 + 1}", {})
-            layers = None if sandbox.is_remote else await sandbox.start()
         except (CodeUnavailable, CodeFailed) as error:
             return Finding(Mark.ODD, "code", str(error))
+        standing = sandbox.standing()
     if result.value != {"sum": 2}:
         return Finding(Mark.BAD, "code", f"1 + 1 gives {result.value!r} in the sandbox")
-    if layers is None:
-        return Finding(Mark.GOOD, "code", f"dify-sandbox at {settings.sandbox.remote.endpoint}")
-    if layers.isolation is Isolation.NONE:
+    return _standing(standing, settings.sandbox.remote.endpoint or "")
+
+
+def _standing(standing: Standing, endpoint: str) -> Finding:
+    if standing.python == "remote":
+        return Finding(Mark.GOOD, "code", f"dify-sandbox at {endpoint}")
+    if standing.python == "monty":
+        why = f": {standing.reason}" if standing.reason else ""
+        return Finding(Mark.ODD, "code", f"pydantic-monty, a part of Python{why}")
+    if standing.isolation == "none":
         return Finding(Mark.ODD, "code", "runs without walls: sandbox.allow_unsandboxed")
-    return Finding(Mark.GOOD, "code", f"own sandbox, isolation {layers.isolation.name.lower()}")
+    text = f"own sandbox, isolation {standing.isolation} ({', '.join(standing.layers)})"
+    return Finding(Mark.GOOD, "code", f"{text}; {standing.reason}" if standing.reason else text)
+
+
+def _packages(settings: Settings) -> Finding:
+    modules = requested_modules(settings.packages_dir)
+    names = ", ".join(modules) or "none besides the standard library"
+    return Finding(Mark.GOOD, "code packages", f"{names} ({settings.packages_dir})")
 
 
 async def _apps(settings: Settings) -> list[Finding]:

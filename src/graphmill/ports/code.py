@@ -48,3 +48,22 @@ class CodeRunner(Protocol):
     async def run(self, language: str, source: str, inputs: Mapping[str, Value]) -> CodeResult:
         """`language`: python3, javascript or jinja2. Raises CodeFailed or CodeUnavailable."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What stands between strangers' code and the host, as far as it is known by now."""
+
+    state: str
+    """`not started` (nothing has needed it yet), `ready`, or `off`: code nodes fail."""
+    python: str
+    """What runs Python: cpython, monty or remote."""
+    isolation: str = ""
+    """full, seccomp (the wall without all layers behind it), interpreter, or none."""
+    layers: tuple[str, ...] = ()
+    reason: str = ""
+    """Why it is off, or not what it could be."""
+
+
+class CodeSandbox(CodeRunner, Protocol):
+    def standing(self) -> Standing: ...

@@ -18,15 +18,19 @@ LEVELS: Final = 100
 
 _HEAD: Final = struct.Struct("!I")
 _PIECE: Final = 1 << 18
+CPU_TIME_EXCEEDED: Final = ("CpuTimeExceeded", "The code used more CPU time than it may.")
+CRASHED: Final = (
+    "Crashed",
+    "The code crashed its interpreter, most likely by recursion without end.",
+)
+"""Kind and message of a failure."""
+
 # Numbers of Linux: there is no zygote elsewhere, and not every system has these names.
 _SIGXCPU, _SIGKILL, _SIGSEGV = 24, 9, 11
 _SIGNALS: Final[dict[int, tuple[str, str]]] = {
-    _SIGXCPU: ("CpuTimeExceeded", "The code used more CPU time than it may."),
+    _SIGXCPU: CPU_TIME_EXCEEDED,
     _SIGKILL: ("Killed", "The code was killed: it used more CPU time or memory than it may."),
-    _SIGSEGV: (
-        "Crashed",
-        "The code crashed its interpreter, most likely by recursion without end.",
-    ),
+    _SIGSEGV: CRASHED,
 }
 
 

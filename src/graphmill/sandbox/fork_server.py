@@ -10,25 +10,23 @@ import asyncio
 import contextlib
 import itertools
 import logging
-import os
 import socket
 import sys
 import sysconfig
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from graphmill import jsontext
 from graphmill.background import Background
-from graphmill.errors import CodeFailed, CodeUnavailable
+from graphmill.errors import CodeFailed, CodeUnavailable, NoWall
 from graphmill.ports.code import CodeResult
 from graphmill.sandbox.answers import converse, failure_of, frame_of, read_answer
+from graphmill.sandbox.limits import CodeLimits, Places, timed_out
 from graphmill.sandbox.walls import (
     Isolation,
     Layers,
     breaches_in,
-    no_wall,
     read_layers,
     self_test,
     shortfall,
@@ -53,24 +51,6 @@ SELF_TEST_SECONDS: Final = 5.0
 ENDLESS: Final = "def main():\n    while True: pass"
 
 
-@dataclass(frozen=True, slots=True)
-class CodeLimits:
-    wall_seconds: float = 30.0
-    cpu_seconds: int = 10
-    memory_bytes: int = 256 << 20
-    """Address space, of which an interpreter takes about 50 MiB."""
-    threads: int = 256
-    """Of all calls together. A call comes to 31 in its memory."""
-    result_characters: int = 1_000_000
-    log_characters: int = 65_536
-    source_bytes: int = 400_000
-    input_bytes: int = 8 << 20
-    running: int = max(16, 4 * (os.cpu_count() or 1))
-    """Calls at once; the others wait."""
-    waiting: int = 256
-    queue_seconds: float = 10.0
-
-
 class ForkServer:
     """One zygote and its calls. `run` starts it when there is none."""
 
@@ -82,9 +62,13 @@ class ForkServer:
         packages: Sequence[str] = (),
         required: Isolation = Isolation.SECCOMP,
         layers_off: Sequence[str] = (),
+        interpreter: Sequence[str] = (sys.executable,),
     ) -> None:
-        """`layers_off` leaves out seccomp, landlock or namespaces, to see what the others hold."""
+        """`layers_off` leaves out seccomp, landlock or namespaces, to see what the others hold.
+
+        `interpreter` is what the zygote is started with, another Python for example."""
         self._limits = limits
+        self._interpreter = tuple(interpreter)
         self._required = required
         self._settings = {
             "library_folders": _library_folders(),
@@ -94,20 +78,21 @@ class ForkServer:
         }
         self._ids = itertools.count(1)
         self._exits: dict[int, asyncio.Future[int]] = {}
-        self._places = asyncio.Semaphore(limits.running)
-        self._waiting = 0
+        self._places = Places(limits)
         self._starting = asyncio.Lock()
         self._tasks = Background()
         self._control: socket.socket | None = None
         self._failures = 0
-        self._refusal = ""
+        self.refusal = ""
+        """Why no code may run behind what stands here."""
         self.layers: Layers | None = None
+        """What the last zygote reported."""
 
     async def run(self, language: str, source: str, inputs: Mapping[str, Value]) -> CodeResult:
         """Raises CodeFailed for what the author did, CodeUnavailable when the sandbox cannot run
-        it."""
+        it, NoWall when it never can."""
         request = self._request(language, source, inputs)
-        await self._take_place()
+        await self._places.take()
         try:
             control = await self._ready()
             call_id, channel = self._begin(control)
@@ -119,7 +104,7 @@ class ForkServer:
         return await self._call(control, call_id, channel, request, self._limits.wall_seconds)
 
     async def start(self) -> Layers:
-        """Raises CodeUnavailable when no zygote comes up, or one without the walls required."""
+        """Raises CodeUnavailable when no zygote comes up, NoWall when its walls are not enough."""
         await self._ready()
         assert self.layers is not None, "a zygote that is ready has reported its layers"
         return self.layers
@@ -130,10 +115,9 @@ class ForkServer:
 
     def _request(self, language: str, source: str, inputs: Mapping[str, Value]) -> bytes:
         limits = self._limits
-        if len(source.encode("utf-8", "replace")) > limits.source_bytes:
-            raise CodeFailed(f"The code is longer than {limits.source_bytes} bytes.")
-        try:
-            body = jsontext.encode({
+        limits.check_source(source)
+        return frame_of(
+            limits.encode({
                 "language": language,
                 "source": source,
                 "inputs": inputs,
@@ -142,24 +126,8 @@ class ForkServer:
                 "threads": limits.threads,
                 "result_characters": limits.result_characters,
                 "log_characters": limits.log_characters,
-            })  # fmt: skip
-        except (TypeError, ValueError) as error:
-            raise CodeFailed(f"The inputs cannot be handed to the code: {error}.") from error
-        if len(body) > limits.input_bytes:
-            raise CodeFailed(f"The inputs of the code are larger than {limits.input_bytes} bytes.")
-        return frame_of(body)
-
-    async def _take_place(self) -> None:
-        if self._waiting >= self._limits.waiting:
-            raise CodeUnavailable("The code sandbox is busy: too many calls wait. Try again later.")
-        self._waiting += 1
-        try:
-            async with asyncio.timeout(self._limits.queue_seconds):
-                await self._places.acquire()
-        except TimeoutError:
-            raise CodeUnavailable("The code sandbox is busy. Try again later.") from None
-        finally:
-            self._waiting -= 1
+            })
+        )  # fmt: skip
 
     # --- one call --------------------------------------------------------------------------------
 
@@ -197,9 +165,7 @@ class ForkServer:
                     raise failure_of(await asyncio.shield(exited))
             return read_answer(body)
         except TimeoutError:
-            raise CodeFailed(
-                f"The code ran longer than {seconds:g} seconds.", kind="Timeout"
-            ) from None
+            raise timed_out(seconds) from None
         finally:
             channel.close()
             # Even after an answer: whoever wrote it need not have ended.
@@ -211,8 +177,8 @@ class ForkServer:
 
     async def _ready(self) -> socket.socket:
         async with self._starting:
-            if self._refusal:
-                raise CodeUnavailable(self._refusal)
+            if self.refusal:
+                raise NoWall(self.refusal)
             if self._control is None:
                 if self._failures:
                     first, longest = RESTART_SECONDS
@@ -224,7 +190,7 @@ class ForkServer:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         ours.setblocking(False)
         with theirs:
-            process = await _spawn(theirs)
+            process = await _spawn(self._interpreter, theirs)
         greeted: asyncio.Future[Layers] = asyncio.get_running_loop().create_future()
         self._tasks.start(self._attend(ours, process, greeted), name="sandbox")
         self._failures += 1
@@ -282,7 +248,7 @@ class ForkServer:
             _settle(exited, -1)
 
     async def _check_walls(self, control: socket.socket, layers: Layers) -> None:
-        """Raises CodeUnavailable when less stands than is required, now and for ever."""
+        """Raises NoWall when less stands than is required, now and for ever."""
         if layers.missing:
             logger.warning("the code sandbox has no %s", ", ".join(layers.missing))
         if self._required is Isolation.NONE:
@@ -290,8 +256,8 @@ class ForkServer:
             return
         reason = shortfall(layers, self._required) or await self._find_breaches(control)
         if reason:
-            self._refusal = no_wall(reason)
-            raise CodeUnavailable(self._refusal)
+            self.refusal = reason
+            raise NoWall(reason)
 
     async def _find_breaches(self, control: socket.socket) -> str:
         """What code can do that it must not be able to do; empty when nothing."""
@@ -306,11 +272,11 @@ class ForkServer:
         return breaches_in(result.value) if ended else "it cannot be ended"
 
 
-async def _spawn(control: socket.socket) -> asyncio.subprocess.Process:
+async def _spawn(interpreter: Sequence[str], control: socket.socket) -> asyncio.subprocess.Process:
     # Nothing of this process: no environment, no site, no descriptor but the control socket.
     options = ("-I", "-S", "-B", "-X", "utf8", "-W", "ignore")
     return await asyncio.create_subprocess_exec(
-        sys.executable,
+        *interpreter,
         *options,
         str(ZYGOTE),
         str(control.fileno()),

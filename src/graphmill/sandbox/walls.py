@@ -36,6 +36,25 @@ class Layers:
             return Isolation.NONE
         return Isolation.FULL if self.landlock and self.namespaces else Isolation.SECCOMP
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of what stands, for people."""
+        names = [name for name, stands in self._all().items() if stands]
+        return (*names, "another user") if self.dropped_root else tuple(names)
+
+    @property
+    def gaps(self) -> str:
+        """What does not stand, as a clause; empty when everything does."""
+        missing = [name for name, stands in self._all().items() if not stands]
+        return f"no {', no '.join(missing)}" if missing else ""
+
+    def _all(self) -> dict[str, bool]:
+        return {
+            "seccomp": self.seccomp,
+            f"Landlock {self.landlock or ''}".rstrip(): bool(self.landlock),
+            "namespaces": bool(self.namespaces),
+        }
+
 
 def read_layers(report: dict[str, Any]) -> Layers:
     return Layers(**{**report, "missing": tuple(report["missing"])})
@@ -63,10 +82,21 @@ def breaches_in(result: Value) -> str:
     return f"behind its walls code could {', '.join(map(str, breaches))}" if breaches else ""
 
 
-def no_wall(reason: str) -> str:
-    """What the authors of code nodes are told."""
-    return (
-        f"Code nodes are off: {reason}. Run the server on Linux with seccomp, name a dify-sandbox "
-        "(CODE_EXECUTION_ENDPOINT), or set sandbox.allow_unsandboxed when nobody else writes "
-        "workflows."
-    )
+_SWITCHED_OFF: Final = {
+    "python3": "Code nodes are",
+    "javascript": "Code nodes in JavaScript are",
+    "jinja2": "Templates with more than plain variables, conditions and short loops are",
+}
+
+
+def switched_off(language: str, reason: str, *, monty: bool) -> str:
+    """What authors are told where nothing keeps their code apart. `monty`: would it help to install
+    that?"""
+    remedies = [
+        *(["install pydantic-monty (graphmill[monty])"] if monty else []),
+        "name a dify-sandbox (CODE_EXECUTION_ENDPOINT)",
+        "run the server on Linux with seccomp, or set sandbox.allow_unsandboxed there when nobody "
+        "else writes workflows",
+    ]
+    what = ", ".join(remedies)
+    return f"{_SWITCHED_OFF[language]} off: {reason}. To switch them on, {what}."

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from graphmill.config import Settings
+from graphmill.ports.code import CodeSandbox
 from graphmill.service.apps import Catalog
 from graphmill.service.runs import Runs
 from graphmill.service.uploads import Uploads
@@ -16,3 +17,4 @@ class Services:
     runs: Runs
     uploads: Uploads
     end_users: EndUserStore
+    sandbox: CodeSandbox

@@ -30,7 +30,12 @@ async def test_index_needs_no_key(api: Api, path: str) -> None:
 async def test_health_needs_no_key(api: Api) -> None:
     response = await api.http.get("/health")
     assert (200, "ok") == (response.status_code, response.json()["status"])
-    assert {"pid", "status", "version"} == response.json().keys()
+    assert {"pid", "status", "version", "sandbox"} == response.json().keys()
+
+
+async def test_health_says_what_stands_around_code(api: Api) -> None:
+    sandbox = (await api.http.get("/health")).json()["sandbox"]
+    assert ("not started", "cpython") == (sandbox["state"], sandbox["python"])
 
 
 MISSING = "Authorization header must be provided and start with 'Bearer'"

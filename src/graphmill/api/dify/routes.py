@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Awaitable, Callable
+from dataclasses import asdict
 from typing import Final, TypeAlias
 
 from starlette.requests import Request
@@ -16,6 +17,7 @@ from graphmill.api.dify.calls import Api, Call
 from graphmill.api.dify.errors import error_answer
 from graphmill.api.dify.other_modes import chat, completion
 from graphmill.jsontext import encode
+from graphmill.ports.code import CodeSandbox
 from graphmill.service.services import Services
 
 Handler: TypeAlias = Callable[[Call], Awaitable[ASGIApp]]
@@ -81,8 +83,18 @@ async def index(_: Request) -> ASGIApp:
     return JsonAnswer(encode(content))
 
 
-async def health(_: Request) -> ASGIApp:
-    return JsonAnswer(encode({"pid": os.getpid(), "status": "ok", "version": __version__}))
+def health(sandbox: CodeSandbox) -> Callable[[Request], Awaitable[ASGIApp]]:
+    async def answer(_: Request) -> ASGIApp:
+        content = {
+            "pid": os.getpid(),
+            "status": "ok",
+            "version": __version__,
+            # Dify has nothing like it; clients of /health look at the status.
+            "sandbox": asdict(sandbox.standing()),
+        }
+        return JsonAnswer(encode(content))
+
+    return answer
 
 
 def routes(services: Services) -> list[Route]:
@@ -99,5 +111,5 @@ def routes(services: Services) -> list[Route]:
         ),
         Route("/v1", index),
         Route("/v1/", index),
-        Route("/health", health),
+        Route("/health", health(services.sandbox)),
     ]

@@ -58,7 +58,8 @@ class Zygote:
         kernel.hide_memory()
         landlock = 0 if "landlock" in off else kernel.landlock()
         if "seccomp" not in off and seccomp.is_supported():
-            self._wall = seccomp.Filter()
+            wall = seccomp.Filter()
+            self._wall = wall if wall.can_be_loaded() else None
         gc.collect()
         gc.freeze()
         self._tell(

@@ -7,6 +7,7 @@ code. Numbers below are kernel ABI.
 
 import ctypes
 import errno
+import os
 import platform
 import struct
 from collections.abc import Sequence
@@ -194,6 +195,17 @@ class Filter:
         self._buffer = ctypes.create_string_buffer(raw, len(raw))
         self._program = _Program(len(raw) // 8, ctypes.cast(self._buffer, ctypes.c_void_p))
         self._libc = ctypes.CDLL(None, use_errno=True)
+
+    def can_be_loaded(self) -> bool:
+        """Tried in a child, for it cannot be taken off again."""
+        child = os.fork()
+        if child == 0:
+            try:
+                self.load()
+            except OSError:
+                os._exit(1)
+            os._exit(0)
+        return os.waitpid(child, 0)[1] == 0
 
     def load(self) -> None:
         """From here on this process can only compute. Raises OSError when the kernel refuses."""
