@@ -1,15 +1,20 @@
 """Which backend runs what, as the configuration wants it."""
 
 import asyncio
+import contextlib
+import sys
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from graphmill.config import Settings, load_settings
-from graphmill.errors import CodeFailed, ConfigInvalid
+from graphmill.errors import CodeFailed, CodeUnavailable, ConfigInvalid
+from graphmill.sandbox.runner import Sandbox
 from graphmill.wiring import open_sandbox
 
+ROOT = Path(__file__).parents[2]
 LANGUAGES = ("python3", "javascript", "jinja2")
 ADD_ONE = "def main(x): return {'y': x + 1}"
 
@@ -20,11 +25,100 @@ def settings(**sandbox: Any) -> Settings:
 
 async def test_by_default_the_server_runs_all_languages() -> None:
     async with open_sandbox(settings()) as sandbox:
-        assert not sandbox.is_remote
+        assert "not started" == sandbox.standing().state
         assert {"y": 2} == (await sandbox.run("python3", ADD_ONE, {"x": 1})).value
         javascript = "const main = ({x}) => ({y: x})"
         assert {"y": 1} == (await sandbox.run("javascript", javascript, {"x": 1})).value
         assert {"result": "1"} == (await sandbox.run("jinja2", "{{ x }}", {"x": 1})).value
+        standing = sandbox.standing()
+    assert ("ready", "cpython") == (standing.state, standing.python)
+    assert "seccomp" == standing.layers[0]
+
+
+async def test_without_a_wall_python_goes_to_monty_and_the_rest_is_off() -> None:
+    async with without_seccomp() as sandbox:
+        assert {"y": 2} == (await sandbox.run("python3", ADD_ONE, {"x": 1})).value
+        standing = sandbox.standing()
+        assert ("ready", "monty", "interpreter") == (
+            standing.state,
+            standing.python,
+            standing.isolation,
+        )
+        assert "seccomp is not available on this host" == standing.reason
+        with pytest.raises(CodeUnavailable, match="Code nodes in JavaScript are off: seccomp is"):
+            await sandbox.run("javascript", "const main = () => ({})", {})
+        with pytest.raises(CodeUnavailable, match="Templates with more than") as refusal:
+            await sandbox.run("jinja2", "{{ x }}", {})
+    assert "pydantic-monty" not in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    "sandbox",
+    [
+        pytest.param({"python": {"backend": "cpython"}}, id="CPython and nothing else"),
+        pytest.param({"require_isolation": "full"}, id="full isolation"),
+    ],
+)
+async def test_without_a_wall_that_is_required_code_is_refused(sandbox: dict[str, Any]) -> None:
+    async with without_seccomp(**sandbox) as runner:
+        for _ in range(2):
+            with pytest.raises(CodeUnavailable, match="Code nodes are off: seccomp is not") as it:
+                await runner.run("python3", ADD_ONE, {"x": 1})
+        assert "off" == runner.standing().state
+    assert "CODE_EXECUTION_ENDPOINT" in str(it.value)
+
+
+async def test_without_monty_the_refusal_says_that_it_would_help() -> None:
+    program = (
+        "import asyncio, sys\n"
+        "sys.modules['pydantic_monty'] = None\n"
+        "from tests.sandbox.test_runner import ADD_ONE, without_seccomp\n"
+        "async def main():\n"
+        "  async with without_seccomp() as sandbox:\n"
+        "    await sandbox.run('python3', ADD_ONE, {'x': 1})\n"
+        "asyncio.run(main())\n"
+    )
+    child = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", program, cwd=ROOT, stderr=asyncio.subprocess.PIPE
+    )
+    _, errors = await child.communicate()
+    assert b"Code nodes are off" in errors
+    assert b"install pydantic-monty" in errors
+
+
+async def test_monty_can_be_chosen() -> None:
+    async with open_sandbox(settings(python={"backend": "monty"})) as sandbox:
+        before = children()
+        assert {"y": 2} == (await sandbox.run("python3", ADD_ONE, {"x": 1})).value
+        assert len(before) + 1 == len(children())
+        assert "monty" == sandbox.standing().python
+        assert {"result": "1"} == (await sandbox.run("jinja2", "{{ x }}", {"x": 1})).value
+
+
+async def test_a_kernel_that_loads_no_filter_is_noticed() -> None:
+    program = (
+        "import asyncio\n"
+        "from graphmill.sandbox.fork_server import ForkServer\n"
+        "from graphmill.sandbox.limits import CodeLimits\n"
+        "async def main():\n"
+        "  server = ForkServer(CodeLimits())\n"
+        "  try: await server.start()\n"
+        "  finally: await server.close()\n"
+        "asyncio.run(main())\n"
+    )
+    launcher = str(ROOT / "tests/sandbox/without_seccomp.py")
+    child = await asyncio.create_subprocess_exec(
+        *(sys.executable, launcher, sys.executable, "-c", program), stderr=asyncio.subprocess.PIPE
+    )
+    _, errors = await child.communicate()
+    assert b"NoWall: No code can run here: seccomp is not available on this host" in errors
+
+
+@contextlib.asynccontextmanager
+async def without_seccomp(**sandbox: Any) -> AsyncIterator[Sandbox]:
+    """A sandbox on a host that has no seccomp; the zygote leaves it out."""
+    async with open_sandbox(settings(**sandbox), layers_off=("seccomp",)) as runner:
+        yield runner
 
 
 @pytest.mark.parametrize(
@@ -93,6 +187,11 @@ def test_the_file_counts_more_than_the_names_of_dify(
             "sandbox: {python: {backend: remote}}", "needs remote.endpoint", id="no endpoint"
         ),
         pytest.param("sandbox: {python: {backend: wasm}}", "python.backend", id="backend"),
+        pytest.param(
+            "sandbox: {python: {backend: monty}, require_isolation: full}",
+            "not possible with backend monty",
+            id="full isolation in an interpreter",
+        ),
         pytest.param("sandbox: {limits: {memory_mb: 8}}", "memory_mb", id="too little memory"),
         pytest.param("sandbox: {pyhton: {}}", "did you mean 'python'", id="unknown key"),
         pytest.param("sandbox: 5", "sandbox", id="no mapping"),

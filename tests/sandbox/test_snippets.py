@@ -54,13 +54,18 @@ def javascript_results() -> Results:
     return results_of("javascript", sources)
 
 
-@pytest.mark.parametrize("name", PYTHON)
-def test_python_means_the_same(name: str, python_results: Results) -> None:
+def expected_of(name: str) -> Value:
+    """What this Python gives for a snippet."""
     names: dict[str, object] = {"__name__": "__main__"}
     with contextlib.redirect_stderr(io.StringIO()), contextlib.redirect_stdout(io.StringIO()):
         exec(PYTHON[name], names)
-        expected = json.loads(json.dumps(names["main"]()))  # type: ignore[operator]
-    assert expected == python_results[name]
+        expected: Value = json.loads(json.dumps(names["main"]()))  # type: ignore[operator]
+    return expected
+
+
+@pytest.mark.parametrize("name", PYTHON)
+def test_python_means_the_same(name: str, python_results: Results) -> None:
+    assert expected_of(name) == python_results[name]
 
 
 @pytest.mark.parametrize("name", JAVASCRIPT)
