@@ -8,6 +8,7 @@ import difflib
 import re
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Final, Literal, Self, TypeAlias, get_args
 
@@ -86,18 +87,24 @@ class S3Settings(Section):
     bucket: OptionalText = None
     prefix: str = ""
     region: OptionalText = None
-    endpoint_url: OptionalText = None
+    endpoint_url: Annotated[HttpUrl | None, BeforeValidator(_filled)] = None
     access_key_id: OptionalText = None
     secret_access_key: OptionalSecret = None
 
 
+class StorageKind(StrEnum):
+    LOCAL = "local"
+    """A folder in `data_dir`."""
+    S3 = "s3"
+
+
 class StorageSettings(Section):
-    kind: Literal["local", "s3"] = "local"
+    kind: StorageKind = StorageKind.LOCAL
     s3: S3Settings = S3Settings()
 
     @model_validator(mode="after")
     def _s3_needs_a_bucket(self) -> Self:
-        if self.kind == "s3" and self.s3.bucket is None:
+        if self.kind is StorageKind.S3 and self.s3.bucket is None:
             raise ValueError("kind s3 needs s3.bucket")
         return self
 

@@ -5,17 +5,18 @@ What is opened here is closed in reverse order: first the runs end, last the dat
 
 import logging
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Final
 
 from graphmill.background import Background
-from graphmill.config import Settings
+from graphmill.config import Settings, StorageKind
 from graphmill.documents.reader import CHILD, TEXT_CHARACTERS, DocumentLimits, Documents
 from graphmill.engine.driver import RunLimits
 from graphmill.errors import ConfigInvalid
 from graphmill.files.local import LocalFiles
+from graphmill.files.s3 import S3Files
 from graphmill.files.signing import UrlSigner, load_key
 from graphmill.nodes.base import NodePorts
 from graphmill.outbound.client import OutboundClient
@@ -27,22 +28,34 @@ from graphmill.sandbox.limits import CodeLimits
 from graphmill.sandbox.own_module import ModuleSandbox
 from graphmill.sandbox.runner import Sandbox
 from graphmill.sandbox.templates import SandboxTemplates
+from graphmill.service.accounts import Accounts
 from graphmill.service.apps import Catalog
 from graphmill.service.bench import Bench
-from graphmill.service.dispatcher import Dispatcher
+from graphmill.service.dispatcher import END_SECONDS, Dispatcher
 from graphmill.service.file_access import FileAccess
 from graphmill.service.loose_files import LooseFiles
 from graphmill.service.reload import reload_on_change
 from graphmill.service.retention import prune_regularly
 from graphmill.service.runs import Runs
-from graphmill.service.services import Services
+from graphmill.service.secrets import SecretCheck
+from graphmill.service.services import Services, TaskServices
+from graphmill.service.tasks.files import TaskFiles
+from graphmill.service.tasks.lifecycle import Lifecycle
+from graphmill.service.tasks.outgoing import Outgoing
+from graphmill.service.tasks.runner import TaskRunner
+from graphmill.service.tasks.task_types import TaskTypes
+from graphmill.service.tasks.tasks import Tasks
+from graphmill.service.tasks.workers import Workers
 from graphmill.service.uploads import Uploads
+from graphmill.storage.app_passwords import AppPasswordStore
 from graphmill.storage.apps import AppStore
 from graphmill.storage.database import Database, open_database
 from graphmill.storage.end_users import EndUserStore
 from graphmill.storage.journal import SqlJournal
 from graphmill.storage.lock import only_server
 from graphmill.storage.memory import MemoryJournal
+from graphmill.storage.ocs_providers import ProviderStore
+from graphmill.storage.ocs_tasks import TaskStore
 from graphmill.storage.prune import Pruned, prune
 from graphmill.storage.runs import RunStore
 from graphmill.storage.uploads import UploadStore
@@ -66,13 +79,13 @@ class Storage:
 @asynccontextmanager
 async def open_storage(settings: Settings) -> AsyncIterator[Storage]:
     """Open it, with the tables of this version. Raises ConfigInvalid or StoreError."""
-    if settings.storage.kind != "local":
-        raise ConfigInvalid("storage.kind: only local works so far; leave the key out")
     url = settings.database_url
-    files = LocalFiles(settings.data_dir / "files")
-    async with open_database(
-        None if url is None else url.get_secret_value(), settings.data_dir
-    ) as database:
+    async with (
+        open_files(settings, settings.storage.kind) as files,
+        open_database(
+            None if url is None else url.get_secret_value(), settings.data_dir
+        ) as database,
+    ):
 
         async def prune_old() -> Pruned:
             return await prune(
@@ -84,6 +97,21 @@ async def open_storage(settings: Settings) -> AsyncIterator[Storage]:
             )
 
         yield Storage(database, files, prune_old)
+
+
+@asynccontextmanager
+async def open_files(settings: Settings, kind: StorageKind) -> AsyncIterator[FileStore]:
+    """The file store of that kind. Raises ConfigInvalid."""
+    if kind is StorageKind.LOCAL:
+        yield LocalFiles(settings.data_dir / "files")
+        return
+    if settings.storage.s3.bucket is None:
+        raise ConfigInvalid("storage.s3.bucket is missing: name the bucket for the files")
+    files = S3Files(settings.storage.s3)
+    try:
+        yield files
+    finally:
+        await files.close()
 
 
 @asynccontextmanager
@@ -128,7 +156,50 @@ async def build(settings: Settings) -> AsyncIterator[Services]:
         stack.push_async_callback(background.cancel)
         background.start(reload_on_change(catalog), name="reload")
         background.start(prune_regularly(storage.prune), name="retention")
-        yield Services(settings, catalog, runs, uploads, EndUserStore(database), sandbox)
+        largest = settings.http_request.max_response_bytes.binary
+        task_files = TaskFiles(uploads, files, largest=largest)
+        ocs = await stack.enter_async_context(_tasks(settings, database, catalog, runs, task_files))
+        yield Services(settings, catalog, runs, uploads, EndUserStore(database), ocs, sandbox)
+
+
+@asynccontextmanager
+async def _tasks(
+    settings: Settings, database: Database, catalog: Catalog, runs: Runs, files: TaskFiles
+) -> AsyncIterator[TaskServices]:
+    """Nextcloud's tasks; those that an earlier process left behind go on. Raises ConfigInvalid or
+    StoreError."""
+    ocs = settings.ocs
+    check = SecretCheck()
+    accounts = Accounts(ocs.users, AppPasswordStore(database), check)
+    workers = Workers(ocs.ex_apps, ProviderStore(database), check)
+    await accounts.open()
+    await workers.open()
+    types = TaskTypes(ocs, catalog, workers)
+    types.check()
+    addresses = [worker.url for worker in workers.all if worker.url is not None]
+    store = TaskStore(database)
+    background = Background()
+    async with (
+        _client(_rules("ocs.webhook_allow_private", ocs.webhook_allow_private)) as outside,
+        _client(_service_rules(*addresses)) as inside,
+    ):
+        outgoing = Outgoing(workers, outside=outside, inside=inside)
+        lifecycle = Lifecycle(store, outgoing)
+        runner = TaskRunner(runs, types, store, lifecycle, files, at_a_time=ocs.tasks_at_a_time)
+        tasks = Tasks(types, store, lifecycle, runner, files, outgoing)
+        await tasks.recover()
+        background.start(tasks.end_lost(), name="leases")
+        for worker in workers.all:
+            if worker.is_enabled and worker.url and workers.secret_of(worker) is not None:
+                background.start(outgoing.activate(worker), name=f"worker {worker.id}")
+        try:
+            yield TaskServices(tasks, accounts, workers, outgoing)
+        finally:
+            await background.cancel()
+            # How the runs ended is recorded in their tasks.
+            await runs.close()
+            await runner.close(seconds=END_SECONDS)
+            await outgoing.close()
 
 
 @asynccontextmanager
@@ -149,12 +220,15 @@ async def build_bench(settings: Settings) -> AsyncIterator[Bench]:
 
 @asynccontextmanager
 async def _outbound(settings: Settings) -> AsyncIterator[OutboundClient]:
-    try:
-        rules = OutboundRules.parse(settings.http_request.allow)
-    except ValueError as error:
-        raise ConfigInvalid(f"http_request.allow: {error}") from None
-    async with _client(rules) as client:
+    async with _client(_rules("http_request.allow", settings.http_request.allow)) as client:
         yield client
+
+
+def _rules(name: str, allowed: Sequence[str]) -> OutboundRules:
+    try:
+        return OutboundRules.parse(allowed)
+    except ValueError as error:
+        raise ConfigInvalid(f"{name}: {error}") from None
 
 
 @asynccontextmanager
@@ -167,10 +241,14 @@ async def _client(rules: OutboundRules) -> AsyncIterator[OutboundClient]:
 
 
 @asynccontextmanager
-async def open_sandbox(settings: Settings) -> AsyncIterator[Sandbox]:
-    """Where code runs; it starts with the first call."""
+async def open_sandbox(
+    settings: Settings, *, layers_off: Sequence[str] = ()
+) -> AsyncIterator[Sandbox]:
+    """Where code runs; it starts with the first call. `layers_off` as in `Sandbox`."""
     async with _client(_service_rules(settings.sandbox.remote.endpoint)) as http:
-        sandbox = Sandbox(settings.sandbox, http, packages_dir=settings.packages_dir)
+        sandbox = Sandbox(
+            settings.sandbox, http, packages_dir=settings.packages_dir, layers_off=layers_off
+        )
         try:
             yield sandbox
         finally:
@@ -201,12 +279,11 @@ async def open_documents(settings: Settings, files: FileVault) -> AsyncIterator[
         await sandbox.close()
 
 
-def _service_rules(endpoint: str | None) -> OutboundRules:
-    """The operator's own service is mostly at a private address; no workflow says where it is."""
-    if endpoint is None:
-        return OutboundRules()
-    target = Target.parse(endpoint)
-    return OutboundRules(hosts=frozenset({(target.host, target.port)}))
+def _service_rules(*endpoints: str | None) -> OutboundRules:
+    """The operator's own services are mostly at private addresses; no workflow says where they
+    are."""
+    targets = [Target.parse(endpoint) for endpoint in endpoints if endpoint is not None]
+    return OutboundRules(hosts=frozenset((target.host, target.port) for target in targets))
 
 
 def _ports(

@@ -233,4 +233,4 @@ def test_migrate_makes_the_tables(folder: Path) -> None:
 
 
 def test_prune_tells_how_much_it_deleted(folder: Path) -> None:
-    assert "Deleted 0 runs, 0 rows of events and 0 files.\n" == invoke("prune").stdout
+    assert "Deleted 0 runs, 0 rows of events, 0 files and 0 tasks.\n" == invoke("prune").stdout

@@ -30,4 +30,4 @@ async def test_failed_attempt_is_followed_by_another(caplog: pytest.LogCaptureFi
         pruning.cancel()
     messages = [record.getMessage() for record in caplog.records]
     assert messages[0].startswith("old runs and files could not be deleted")
-    assert "deleted 1 old runs, 0 rows of events and 0 files" == messages[1]
+    assert "deleted 1 old runs, 0 rows of events, 0 files and 0 tasks" == messages[1]

@@ -132,7 +132,7 @@ async def test_upload_that_breaks_off_leaves_nothing(tmp_path: Path) -> None:
     async with opened(tmp_path) as services:
         with pytest.raises(ConnectionError, match="gone"):
             await services.uploads.save(
-                app_of(services), name="a", mime_type="text/plain", chunks=broken(), owner=owner
+                name="a", mime_type="text/plain", chunks=broken(), owner=owner
             )
     assert [] == stored_files(tmp_path)
 
@@ -144,7 +144,6 @@ async def test_upload_whose_owner_is_refused_leaves_nothing(tmp_path: Path) -> N
     async with opened(tmp_path) as services:
         with pytest.raises(InvalidParameter):
             await services.uploads.save(
-                app_of(services),
                 name="a",
                 mime_type="text/plain",
                 chunks=pieces(b"x"),

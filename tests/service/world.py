@@ -114,5 +114,5 @@ async def save(
         return await services.end_users.ensure(app.id, USER)
 
     return await services.uploads.save(
-        app, name=name, mime_type=mime_type, chunks=pieces(*chunks), owner=owner
+        name=name, mime_type=mime_type, chunks=pieces(*chunks), owner=owner
     )

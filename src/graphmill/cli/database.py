@@ -25,7 +25,8 @@ def prune_all(settings: Settings) -> None:
         async with open_storage(settings) as storage:
             pruned = await storage.prune()
         typer.echo(
-            f"Deleted {pruned.runs} runs, {pruned.events} rows of events and {pruned.files} files."
+            f"Deleted {pruned.runs} runs, {pruned.events} rows of events, {pruned.files} files "
+            f"and {pruned.tasks} tasks."
         )
 
     asyncio.run(prune())

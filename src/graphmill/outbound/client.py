@@ -54,7 +54,11 @@ class OutboundClient:
             answer = await self._opened().send(hop, target)
             try:
                 location = answer.headers.get("location")
-                if answer.status not in _REDIRECTS or location is None:
+                if (
+                    answer.status not in _REDIRECTS
+                    or location is None
+                    or not request.follow_redirects
+                ):
                     yield Response(answer, target)
                     return
             finally:

@@ -38,6 +38,7 @@ class HttpRequest:
     """In pieces that are sent one after the other; none: no body."""
     timeouts: Timeouts = Timeouts()
     verify_tls: bool = True
+    follow_redirects: bool = True
     credential_headers: frozenset[str] = frozenset()
     """Headers that no other origin may see after a redirect, besides Authorization and Cookie;
     lower case."""
@@ -65,7 +66,7 @@ class HttpClient(Protocol):
     """The only way out. Every address is checked by the SSRF guard, redirects included."""
 
     def request(self, request: HttpRequest) -> AbstractAsyncContextManager[HttpResponse]:
-        """Follow redirects, then give the answer.
+        """Follow redirects, unless the request says not to, then give the answer.
 
         Raises OutboundRefused (guard), ValueError (no such URL or header can be sent),
         TimeoutError, or ConnectionError with a sentence about the peer; reading the body raises

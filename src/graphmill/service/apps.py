@@ -145,6 +145,10 @@ class Catalog:
         app_id = self._by_key.get(fingerprint(key))
         return None if app_id is None else self._apps[app_id]
 
+    def find(self, slug: str) -> App | None:
+        """The app of that slug."""
+        return self._apps.get(app_id_of(slug))
+
     async def version(self, app: App, workflow_id: str) -> Version:
         """A version by its id: the current one, or an earlier one, compiled again from its stored
         text.

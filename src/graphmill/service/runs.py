@@ -18,7 +18,7 @@ from graphmill.ports.runs import NumberedEvent
 from graphmill.service.apps import App, Version
 from graphmill.service.dispatcher import INTERRUPTED, Dispatcher
 from graphmill.service.file_access import FileAccess
-from graphmill.service.inputs import read_files, read_inputs
+from graphmill.service.inputs import Find, read_files, read_inputs
 from graphmill.storage.end_users import EndUser
 from graphmill.storage.journal import SqlJournal
 from graphmill.storage.runs import LogPage, LogQuery, RunRecord, RunStore
@@ -58,6 +58,8 @@ class Runs:
         self._slots: Counter[str] = Counter()
         self._numbers: dict[str, int] = {}
         self._live: dict[str, LiveRun] = {}
+        self.is_closing = False
+        """Runs that would start now would be ended at once."""
 
     async def recover(self) -> None:
         """End the runs that an earlier process left behind, and go on counting where it stopped."""
@@ -74,20 +76,23 @@ class Runs:
         inputs: Mapping[str, Any],
         files: Sequence[Mapping[str, Any]],
         user: EndUser,
+        find: Find | None = None,
+        run_id: str | None = None,
         trace_id: str | None = None,
     ) -> LiveRun:
         """Check ceiling, files and inputs (`service-api §5`, steps 7, 9, 10) and start a run of
         `version`.
 
-        `inputs` and `files` are as they came out of the JSON body. Raises TooManyRuns or
+        `inputs` and `files` are as they came out of the JSON body; `find` looks for files that the
+        inputs name, among those of `user` unless it is given. Raises TooManyRuns or
         InvalidParameter; then nothing was started and no slot is held. Follow the result with
         `follow`, or wait for `live.feed.finished()`."""
         self._take_slot(app.id)
         try:
-            find = partial(self._files.find, user=user)
+            find = find or partial(self._files.find, user=user)
             sys_files = await read_files(version.workflow.features, files, find)
             values = await read_inputs(version.start_variables, inputs, find)
-            run = self._order(app, version, user, values, sys_files)
+            run = self._order(run_id or new_id(), app, version, user, values, sys_files)
             live = LiveRun(run, Feed(run.id))
             self._journal.open(run, live.feed)
         except BaseException:
@@ -141,6 +146,7 @@ class Runs:
 
     async def close(self, *, grace_seconds: float = 0.0) -> None:
         """Let runs end by themselves for a while, then end the others as failed."""
+        self.is_closing = True
         await self._dispatcher.close(grace_seconds=grace_seconds)
 
     def _take_slot(self, app_id: str) -> None:
@@ -155,11 +161,17 @@ class Runs:
         self._slots[app_id] -= 1
 
     def _order(
-        self, app: App, version: Version, user: EndUser, inputs: dict[str, Value], files: list[File]
+        self,
+        run_id: str,
+        app: App,
+        version: Version,
+        user: EndUser,
+        inputs: dict[str, Value],
+        files: list[File],
     ) -> Run:
         number = self._numbers[app.id] = self._numbers.get(app.id, 0) + 1
         return Run(
-            id=new_id(),
+            id=run_id,
             task_id=new_id(),
             app_id=app.id,
             workflow_id=version.id,

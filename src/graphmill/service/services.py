@@ -4,10 +4,24 @@ from dataclasses import dataclass
 
 from graphmill.config import Settings
 from graphmill.ports.code import CodeSandbox
+from graphmill.service.accounts import Accounts
 from graphmill.service.apps import Catalog
 from graphmill.service.runs import Runs
+from graphmill.service.tasks.outgoing import Outgoing
+from graphmill.service.tasks.tasks import Tasks
+from graphmill.service.tasks.workers import Workers
 from graphmill.service.uploads import Uploads
 from graphmill.storage.end_users import EndUserStore
+
+
+@dataclass(frozen=True, slots=True)
+class TaskServices:
+    """Tasks, those who make them and those who execute them."""
+
+    tasks: Tasks
+    accounts: Accounts
+    workers: Workers
+    outgoing: Outgoing
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,4 +31,5 @@ class Services:
     runs: Runs
     uploads: Uploads
     end_users: EndUserStore
+    ocs: TaskServices
     sandbox: CodeSandbox

@@ -3,19 +3,24 @@
 
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Final
 
 from graphmill.config import UploadSizes
 from graphmill.engine.run import Run
-from graphmill.errors import FileNameMissing, FileNotFound, FileTooLarge, InvalidParameter
+from graphmill.errors import (
+    FileNameMissing,
+    FileNotFound,
+    FileTooLarge,
+    InvalidParameter,
+    StoreError,
+)
 from graphmill.files.signing import UrlSigner
 from graphmill.ids import new_id
 from graphmill.media_types import extension_of
 from graphmill.ports.files import FileStore
-from graphmill.service.apps import App
 from graphmill.storage.end_users import EndUser
 from graphmill.storage.uploads import NewUpload, Upload, UploadKind, UploadStore
 from graphmill.variables.files import (
@@ -72,12 +77,12 @@ class Uploads:
 
     async def save(
         self,
-        app: App,
         *,
         name: str,
         mime_type: str,
         chunks: AsyncIterator[bytes],
         owner: Callable[[], Awaitable[EndUser]],
+        kind: UploadKind = UploadKind.UPLOAD,
     ) -> Upload:
         """Store a file, whole or not at all; an exception out of `chunks` passes through and leaves
         nothing behind.
@@ -96,8 +101,8 @@ class Uploads:
             return await self._add(
                 stream,
                 key,
-                kind=UploadKind.UPLOAD,
-                app_id=app.id,
+                kind=kind,
+                app_id=user.app_id,
                 end_user_id=user.id,
                 name=_kept_name(name),
                 mime_type=mime_type,
@@ -128,6 +133,23 @@ class Uploads:
         ):
             raise FileNotFound(f"There is no file {file_id} for this user.")
         return self.file_of(upload)
+
+    async def get_by_number(self, number: int) -> Upload | None:
+        """The file that Nextcloud's clients know by that number, whosoever it is."""
+        return await self._store.get_by_number(number)
+
+    async def get_by_id(self, file_id: str) -> Upload:
+        """Whosoever it is. Raises FileNotFound."""
+        return await self._get(file_id)
+
+    def open(self, upload: Upload) -> AsyncIterator[bytes]:
+        """Its bytes. Raises FileNotFound when they are gone."""
+        return self._files.open(upload.key)
+
+    async def delete(self, upload: Upload) -> None:
+        # The bytes first: a row without its file is found again, a file without its row is not.
+        await self._files.delete(upload.key)
+        await self._store.delete(upload.id)
 
     def file_of(self, upload: Upload) -> File:
         """`upload` as a value of a run, with a link that can be followed from now on."""
@@ -184,14 +206,20 @@ class Uploads:
 
     @asynccontextmanager
     async def _stored(self, stream: "_Measured") -> AsyncIterator[str]:
-        """The key under which the bytes lie; they are taken away again when the block fails."""
+        """The key under which the bytes lie; they are taken away again when the block fails.
+
+        Where that fails as well, or the process dies, the key is still announced, and retention
+        will see to it."""
         name = new_id()
         key = f"{name[:2]}/{name}"
-        await self._files.write(key, stream.chunks())
+        await self._store.announce(key, at=self._clock())
         try:
+            await self._files.write(key, stream.chunks())
             yield key
         except BaseException:
-            await self._files.delete(key)
+            with suppress(StoreError):
+                await self._files.delete(key)
+                await self._store.forget(key)
             raise
 
     async def _add(

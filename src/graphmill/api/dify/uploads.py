@@ -45,7 +45,7 @@ async def _save(call: Call, form: UploadForm) -> Upload:
 
     async with aclosing(form.chunks()) as chunks:
         return await call.api.uploads.save(
-            call.app, name=part.name, mime_type=part.mime_type, chunks=chunks, owner=owner
+            name=part.name, mime_type=part.mime_type, chunks=chunks, owner=owner
         )
 
 
