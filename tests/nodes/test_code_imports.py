@@ -2,7 +2,8 @@
 
 import pytest
 
-from graphmill.nodes.code_imports import doubts_about
+from graphmill.dsl.rules import NodeFacts
+from graphmill.nodes.code_imports import doubts_about, packages_of
 from graphmill.nodes.registry import NODE_TYPES
 
 
@@ -20,20 +21,26 @@ def test_code_that_can_run_is_in_no_doubt(source: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("source", "code", "message"),
+    ("source", "packages"),
     [
-        pytest.param(
-            "import requests",
-            "missing-package",
-            "The code imports 'requests', not in the standard library",
-            id="package",
-        ),
+        pytest.param("import requests", ("requests",), id="package"),
         pytest.param(
             "import json\ndef main():\n  import pandas as pd\n  from numpy.linalg import norm",
-            "missing-package",
-            "The code imports 'numpy', 'pandas', not in the standard library",
+            ("numpy", "pandas"),
             id="packages inside a function",
         ),
+        pytest.param("import json, os.path\nfrom urllib.parse import quote", (), id="standard"),
+        pytest.param("from . import near", (), id="relative"),
+        pytest.param("import requests\ndef main(:", (), id="no Python"),
+    ],
+)
+def test_packages_are_named(source: str, packages: tuple[str, ...]) -> None:
+    assert packages == packages_of(source)
+
+
+@pytest.mark.parametrize(
+    ("source", "code", "message"),
+    [
         pytest.param(
             "x = 1\ndef main(:",
             "invalid-code",
@@ -58,18 +65,26 @@ def test_nested_too_deep_is_a_doubt_and_no_crash() -> None:
     assert "invalid-code" == doubt.code
 
 
-@pytest.mark.parametrize(
-    ("language", "codes"), [("python3", {"missing-package"}), ("javascript", set())]
-)
-def test_the_node_type_tells_the_checker(language: str, codes: set[str]) -> None:
+@pytest.mark.parametrize(("language", "packages"), [("python3", ("requests",)), ("javascript", ())])
+def test_the_node_type_tells_the_checker(language: str, packages: tuple[str, ...]) -> None:
+    facts = facts_of(language, "import requests")
+    assert (packages, ()) == (facts.packages, facts.doubts)
+
+
+def test_only_python_is_read() -> None:
+    assert ["invalid-code"] == [doubt.code for doubt in facts_of("python3", "x = (").doubts]
+    assert () == facts_of("javascript", "x = (").doubts
+
+
+def facts_of(language: str, source: str) -> NodeFacts:
     data = {
         "type": "code",
         "title": "Code",
         "code_language": language,
-        "code": "import requests",
+        "code": source,
         "variables": [],
         "outputs": {},
     }
     facts = NODE_TYPES["code"].facts(data)
     assert facts is not None
-    assert codes == {doubt.code for doubt in facts.doubts}
+    return facts

@@ -224,6 +224,18 @@ async def test_packages_of_the_operator_can_be_imported(tmp_path: Path) -> None:
             await sandbox.run("python3", "import other\ndef main(): pass", {})
 
 
+async def test_packages_that_were_installed_need_no_naming(tmp_path: Path) -> None:
+    info = tmp_path / "packages" / "shelf-1.0.dist-info"
+    info.mkdir(parents=True)
+    (info / "REQUESTED").touch()
+    (info / "RECORD").write_text("shelf.py,,\n")
+    (tmp_path / "packages" / "shelf.py").write_text("TITLE = 'found'\n")
+    of_data_dir = Settings.model_validate({"data_dir": str(tmp_path)})
+    async with open_sandbox(of_data_dir) as sandbox:
+        source = "import shelf\ndef main(): return shelf.TITLE"
+        assert "found" == (await sandbox.run("python3", source, {})).value
+
+
 async def test_nothing_starts_before_the_first_call() -> None:
     async with open_sandbox(settings()) as sandbox:
         before = children()

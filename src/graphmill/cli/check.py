@@ -1,12 +1,13 @@
 """`graphmill check`: every problem of workflow files, for people, programs and code scanners."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import MISSING, fields
 from pathlib import Path
 from typing import Final
 
 from graphmill.cli.sarif import to_sarif
+from graphmill.config import Settings
 from graphmill.dsl.check import check_workflow
 from graphmill.dsl.load import load_workflow
 from graphmill.dsl.model import Problem, Severity, Workflow
@@ -15,22 +16,30 @@ from graphmill.errors import WorkflowInvalid
 from graphmill.nodes.base import NodePorts
 from graphmill.nodes.compile import compile_plan
 from graphmill.nodes.registry import NODE_TYPES
+from graphmill.sandbox.packages import installed_modules
 from graphmill.service.reading import content_of
 
 Findings = Sequence[tuple[Path, Sequence[Problem]]]
 """The problems of each file."""
 
 
-def check_files(paths: Sequence[Path], format: str, write: Callable[[str], object]) -> int:
-    """Check files and `write` the report, line by line; `format` is text, json or sarif.
+def check_files(
+    paths: Sequence[Path],
+    format: str,
+    write: Callable[[str], object],
+    *,
+    packages: Collection[str] | None = (),
+) -> int:
+    """Check files and `write` the report, line by line; `format` is text, json or sarif, `packages`
+    as in `check_workflow`.
 
     The exit status: 1 when there are errors; warnings alone leave it 0."""
-    findings = [(path, find_problems(path)) for path in dict.fromkeys(paths)]
+    findings = [(path, find_problems(path, packages)) for path in dict.fromkeys(paths)]
     _FORMATS[format](findings, write)
     return 1 if _count(findings, Severity.ERROR) else 0
 
 
-def find_problems(path: Path) -> tuple[Problem, ...]:
+def find_problems(path: Path, packages: Collection[str] | None = ()) -> tuple[Problem, ...]:
     """Everything that is wrong with the file at `path`, a missing one included."""
     try:
         loaded = load_workflow(content_of(path))
@@ -40,7 +49,7 @@ def find_problems(path: Path) -> tuple[Problem, ...]:
     workflow = loaded.workflow
     if workflow is not None and not any(map(_concerns_graph, loaded.errors)):
         problems += _compile_problems(workflow)
-        problems += check_workflow(workflow, NODE_TYPES)
+        problems += check_workflow(workflow, NODE_TYPES, packages=packages)
     return in_order(problems)
 
 
@@ -58,6 +67,15 @@ def _compile_problems(workflow: Workflow) -> Sequence[Problem]:
     except WorkflowInvalid as error:
         return error.problems
     return ()
+
+
+def importable_packages(settings: Settings) -> Collection[str] | None:
+    """What code may import besides the standard library; None when a dify-sandbox runs it."""
+    if settings.sandbox.python_is_remote:
+        return None
+    if settings.sandbox.python.backend == "monty":
+        return ()
+    return installed_modules(settings.packages_dir)
 
 
 class _Absent:

@@ -23,6 +23,11 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
+sandbox_app = typer.Typer(
+    help="What code nodes can use.", no_args_is_help=True, rich_markup_mode=None
+)
+app.add_typer(sandbox_app, name="sandbox")
+
 Config: TypeAlias = Annotated[
     Path | None,
     typer.Option(help="The configuration; config.yaml in this folder, if there is one."),
@@ -77,11 +82,17 @@ def run(
 def check(
     files: Annotated[list[Path], typer.Argument(help="Workflow files.")],
     report: Annotated[ReportFormat, typer.Option("--format")] = ReportFormat.TEXT,
+    config: Annotated[
+        Path | None,
+        typer.Option(help="The configuration that says which packages code may import."),
+    ] = None,
 ) -> None:
     """Tell every problem of workflow files, with its place; exit 1 when there are errors."""
-    from graphmill.cli.check import check_files
+    from graphmill.cli.check import check_files, importable_packages
 
-    raise typer.Exit(check_files(files, report, typer.echo))
+    # Not config.yaml by itself: where files are checked, its variables are often not set.
+    packages = importable_packages(load_settings(config, environ=os.environ))
+    raise typer.Exit(check_files(files, report, typer.echo, packages=packages))
 
 
 @app.command()
@@ -101,6 +112,19 @@ def doctor(config: Config = None) -> None:
     from graphmill.cli.doctor import examine
 
     raise typer.Exit(examine(config or _default_config()))
+
+
+@sandbox_app.command()
+def install(
+    names: Annotated[
+        list[str], typer.Argument(help="Packages, as pip takes them: requests, pandas==2.3.3.")
+    ],
+    config: Config = None,
+) -> None:
+    """Install Python packages that code nodes may import."""
+    from graphmill.cli.packages import install_packages
+
+    raise typer.Exit(install_packages(_settings(config), names))
 
 
 @app.command()

@@ -4,7 +4,7 @@ Dify runs all of this, so these are warnings. What keeps a file from running, re
 it tells.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Final
 
 from graphmill.dsl.flow import Flow, trace
@@ -25,8 +25,15 @@ RESPONSE_TYPES: Final = frozenset({"end", "answer", "knowledge-index"})
 _FAIL_BRANCH: Final = "fail-branch"
 
 
-def check_workflow(workflow: Workflow, node_types: Mapping[str, NodeRules]) -> tuple[Problem, ...]:
-    """Warnings, in the order of the file. Types that are not in `node_types` are left alone."""
+def check_workflow(
+    workflow: Workflow,
+    node_types: Mapping[str, NodeRules],
+    *,
+    packages: Collection[str] | None = (),
+) -> tuple[Problem, ...]:
+    """Warnings, in the order of the file. Types that are not in `node_types` are left alone.
+
+    `packages` are those that code may import here; None when nobody knows."""
     if not workflow.nodes:
         return ()
     facts = {
@@ -41,6 +48,7 @@ def check_workflow(workflow: Workflow, node_types: Mapping[str, NodeRules]) -> t
             *_check_environment(workflow),
             *_check_containers(workflow),
             *_check_doubts(workflow, facts),
+            *_check_packages(workflow, facts, packages),
             *_check_age(workflow),
         ]
     )
@@ -192,6 +200,28 @@ def _check_doubts(workflow: Workflow, facts: Mapping[str, NodeFacts | None]) -> 
         known = facts.get(node.id)
         for doubt in known.doubts if known else ():
             yield _warning(node, doubt.code, doubt.message, *doubt.path, hint=doubt.hint)
+
+
+def _check_packages(
+    workflow: Workflow,
+    facts: Mapping[str, NodeFacts | None],
+    installed: Collection[str] | None,
+) -> Iterator[Problem]:
+    """Imports that will not be there."""
+    if installed is None:
+        return
+    for node in workflow.nodes:
+        known = facts.get(node.id)
+        missing = [name for name in known.packages if name not in installed] if known else []
+        if missing:
+            yield _warning(
+                node,
+                "missing-package",
+                f"The code imports {', '.join(map(repr, missing))}, which the code sandbox has not",
+                "code",
+                hint="Have it installed (graphmill sandbox install), name a dify-sandbox, or do "
+                "without: HTTP request nodes replace HTTP libraries.",
+            )
 
 
 _OLD: Final[tuple[tuple[Callable[[NodeDefinition], bool], str, str], ...]] = (

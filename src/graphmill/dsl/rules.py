@@ -30,6 +30,8 @@ class NodeFacts:
     handles: frozenset[str] | None
     """The exits, one of which is followed; None for a node that leaves by all its edges."""
     doubts: tuple[Doubt, ...] = ()
+    packages: tuple[str, ...] = ()
+    """What its code imports besides the standard library."""
 
 
 class NodeRules(Protocol):

@@ -21,6 +21,7 @@ from graphmill.ports.conversations import Conversations, NoConversations
 from graphmill.ports.documents import DocumentReader
 from graphmill.ports.files import FileVault
 from graphmill.ports.http import HttpClient, HttpLimits
+from graphmill.ports.models import Models
 from graphmill.variables.selectors import Selector, parse_selector
 
 
@@ -71,6 +72,7 @@ class NodePorts:
     templates: TemplateEngine
     code: CodeRunner
     documents: DocumentReader
+    models: Models
     http_limits: HttpLimits = field(default_factory=HttpLimits)
     conversations: Conversations = field(default_factory=NoConversations)
 
@@ -102,6 +104,8 @@ class NodeType:
     """(data) → the exits of a branch node; for the checker."""
     doubts: Callable[[Any], tuple[Doubt, ...]] = _nothing
     """(data) → what to warn of before the first run; for the checker."""
+    packages: Callable[[Any], tuple[str, ...]] = _nothing
+    """(data) → what its code imports besides the standard library; for the checker."""
 
     def facts(self, data: Mapping[str, Any]) -> NodeFacts | None:
         """What the checker wants to know of a node; None for data that the type refuses."""
@@ -114,4 +118,5 @@ class NodeType:
             reads=self.reads(valid),
             handles=self.handles(valid) if self.handles else None,
             doubts=self.doubts(valid),
+            packages=self.packages(valid),
         )

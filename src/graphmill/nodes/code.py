@@ -10,7 +10,7 @@ from graphmill.engine.context import NodeContext
 from graphmill.engine.outcome import Failed, Outcome, Succeeded
 from graphmill.errors import CodeFailed, CodeUnavailable
 from graphmill.nodes.base import NodeData, NodePorts, NodeType, Section, SelectorField
-from graphmill.nodes.code_imports import doubts_about
+from graphmill.nodes.code_imports import doubts_about, packages_of
 from graphmill.nodes.code_outputs import (
     Output,
     OutputInvalid,
@@ -93,6 +93,10 @@ def _doubts(data: CodeData) -> tuple[Doubt, ...]:
     return doubts_about(data.code) if data.code_language == "python3" else ()
 
 
+def _packages(data: CodeData) -> tuple[str, ...]:
+    return packages_of(data.code) if data.code_language == "python3" else ()
+
+
 def _reads(data: CodeData) -> tuple[Selector, ...]:
     return tuple(variable.value_selector for variable in data.variables)
 
@@ -105,4 +109,5 @@ CODE: Final = NodeType(
     output_names=_output_names,
     reads=_reads,
     doubts=_doubts,
+    packages=_packages,
 )

@@ -9,30 +9,32 @@ from graphmill.dsl.rules import Doubt
 
 
 def doubts_about(source: str) -> tuple[Doubt, ...]:
-    """Code that cannot be compiled, and modules that the sandbox has only if its operator put them
-    there."""
+    """Code that cannot be compiled."""
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            tree = ast.parse(source)
+        _parse(source)
     except SyntaxError as error:
         line = f" (line {error.lineno} of it)" if error.lineno else ""
         return (_invalid(f"{error.msg}{line}"),)
     # NUL characters, and brackets nested too deep for the parser.
     except (ValueError, RecursionError, MemoryError) as error:
         return (_invalid(str(error)),)
-    missing = sorted(set(_imported(tree)) - sys.stdlib_module_names)
-    if not missing:
+    return ()
+
+
+def packages_of(source: str) -> tuple[str, ...]:
+    """Top-level packages outside the standard library, wherever they are imported, optional
+    imports among them. None for code that cannot be compiled."""
+    try:
+        tree = _parse(source)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
         return ()
-    return (
-        Doubt(
-            "missing-package",
-            f"The code imports {', '.join(map(repr, missing))}, not in the standard library",
-            ("code",),
-            "Have it in config sandbox.python.packages_dir and sandbox.python.preload, name a "
-            "dify-sandbox, or do without: HTTP request nodes replace HTTP libraries.",
-        ),
-    )
+    return tuple(sorted(set(_imported(tree)) - sys.stdlib_module_names))
+
+
+def _parse(source: str) -> ast.Module:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return ast.parse(source)
 
 
 def _invalid(why: str) -> Doubt:
@@ -40,7 +42,6 @@ def _invalid(why: str) -> Doubt:
 
 
 def _imported(tree: ast.Module) -> Iterator[str]:
-    """Top-level packages, wherever they are imported; optional imports among them."""
     for node in ast.walk(tree):
         match node:
             case ast.Import(names=names):
