@@ -14,6 +14,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from graphmill import errors
+from graphmill.api.bodies import BodyRefused
 from graphmill.api.dify.answers import JsonAnswer
 from graphmill.jsontext import encode
 
@@ -99,6 +100,11 @@ ANSWERS: Final[dict[type[errors.GraphmillError], Answer]] = {
     errors.ConfigInvalid: INTERNAL,
 }
 
+_BODY_ERRORS: Final[dict[int, tuple[str, Sequence[tuple[bytes, bytes]]]]] = {
+    400: ("bad_request", ()),
+    408: ("request_timeout", ((b"connection", b"close"),)),
+}
+
 ROUTING_ERRORS: Final = {
     404: ("not_found", "The requested URL was not found on the server."),
     405: ("method_not_allowed", "The method is not allowed for the requested URL."),
@@ -132,6 +138,9 @@ def api_error(error: Exception) -> ApiError:
     nothing."""
     if isinstance(error, ApiError):
         return error
+    if isinstance(error, BodyRefused):
+        code, headers = _BODY_ERRORS[error.status]
+        return ApiError(error.status, code, error.message, headers=headers)
     answer = INTERNAL
     if isinstance(error, errors.GraphmillError):
         answer = next(ANSWERS[kind] for kind in type(error).__mro__ if kind in ANSWERS)

@@ -1,13 +1,13 @@
 """Reading requests: bodies within limits of size and patience, `user`, queries, ids (`service-api
 §1, §3, §4, §5`)."""
 
-import asyncio
 import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from graphmill.api.bodies import MAX_JSON_DEPTH, Body, is_too_deep
 from graphmill.api.dify.calls import Call
 from graphmill.api.dify.errors import ApiError
 from graphmill.errors import InvalidParameter
@@ -15,17 +15,9 @@ from graphmill.jsontext import decode
 from graphmill.storage.end_users import EndUser
 
 MAX_JSON_BYTES: Final = 16 * 1024 * 1024
-MAX_DIGITS: Final = 18
-"""Of a length that is worth reading."""
-MAX_JSON_DEPTH: Final = 100
-"""Deeper values could be read, and not be written again."""
 MAX_USER_LENGTH: Final = 255
 DEFAULT_USER: Final = "DEFAULT-USER"
 """Who asks where naming a user is optional and nobody is named."""
-
-GRACE_SECONDS: Final = 30.0
-MIN_BYTES_PER_SECOND: Final = 1024
-"""A body may always take the grace, and a second more for each so many bytes that have come."""
 
 _UUID: Final = re.compile(
     r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE
@@ -35,56 +27,10 @@ _TRACE_ID: Final = re.compile(r"[A-Za-z0-9_-]{1,128}")
 Model = TypeVar("Model", bound=BaseModel)
 
 
-class Body:
-    """The body of a request as it arrives: not more than `limit` bytes of it, and not slower than
-    is bearable."""
-
-    __slots__ = ("_began", "_excess", "_limit", "_receive", "_received", "is_complete")
-
-    def __init__(self, call: Call, *, limit: int, excess: Callable[[], Exception]) -> None:
-        """Raises `excess` when the announced length is above `limit`."""
-        self._receive = call.receive
-        self._limit = limit
-        self._excess = excess
-        self._received = 0
-        self._began = asyncio.get_running_loop().time()
-        self.is_complete = False
-        announced = call.headers.get(b"content-length", b"")
-        if announced.isdigit() and (len(announced) > MAX_DIGITS or int(announced) > limit):
-            raise excess()
-
-    async def chunk(self) -> bytes:
-        """The next piece; not to be called once `is_complete`. Raises `excess` or ApiError."""
-        patience = GRACE_SECONDS + self._received / MIN_BYTES_PER_SECOND
-        try:
-            async with asyncio.timeout_at(self._began + patience):
-                message = await self._receive()
-        except TimeoutError:
-            raise ApiError(
-                408,
-                "request_timeout",
-                "The body came too slowly.",
-                headers=((b"connection", b"close"),),
-            ) from None
-        if message["type"] == "http.disconnect":
-            raise ApiError(400, "bad_request", "The connection was closed within the body.")
-        piece: bytes = message.get("body", b"")
-        self._received += len(piece)
-        if self._received > self._limit:
-            raise self._excess()
-        self.is_complete = not message.get("more_body", False)
-        return piece
-
-    async def read(self) -> bytes:
-        """All of it."""
-        piece = await self.chunk()
-        if self.is_complete:
-            return piece
-        # Not a list: a body in pieces of a few bytes would take a multiple of its length.
-        whole = bytearray(piece)
-        while not self.is_complete:
-            whole += await self.chunk()
-        return bytes(whole)
+def body_of(call: Call, *, limit: int, excess: Callable[[], Exception]) -> Body:
+    """Raises `excess` when the announced length is above `limit`."""
+    announced = call.headers.get(b"content-length", b"")
+    return Body(call.receive, announced, limit=limit, excess=excess)
 
 
 async def read_object(call: Call) -> dict[str, Any]:
@@ -100,14 +46,14 @@ async def read_object(call: Call) -> dict[str, Any]:
             "Did not attempt to load JSON data because the request Content-Type was not "
             "'application/json'.",
         )
-    text = await Body(call, limit=MAX_JSON_BYTES, excess=_json_too_large).read()
+    text = await body_of(call, limit=MAX_JSON_BYTES, excess=_json_too_large).read()
     try:
         content = decode(text)
     except ValueError as error:
         raise _bad_json(str(error)) from None
     if not isinstance(content, dict):
         raise InvalidParameter("The JSON payload must be an object.")
-    if text.count(b"{") + text.count(b"[") > MAX_JSON_DEPTH and _is_deeper(content, MAX_JSON_DEPTH):
+    if is_too_deep(text, content):
         raise _bad_json(f"nested more than {MAX_JSON_DEPTH} deep")
     return content
 
@@ -174,18 +120,3 @@ def _bad_json(problem: str) -> ApiError:
     return ApiError(
         400, "bad_request", f"Invalid JSON payload received or JSON payload is empty: {problem}"
     )
-
-
-def _is_deeper(content: object, limit: int) -> bool:
-    """Is `content` nested more than `limit` deep? Level by level, without recursion."""
-    level = [content]
-    for _ in range(limit):
-        level = [
-            child
-            for value in level
-            if isinstance(value, dict | list)
-            for child in (value.values() if isinstance(value, dict) else value)
-        ]
-        if not level:
-            return False
-    return any(isinstance(value, dict | list) for value in level)

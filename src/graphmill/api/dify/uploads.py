@@ -7,8 +7,8 @@ from starlette.types import ASGIApp
 
 from graphmill.api.dify.answers import JsonAnswer
 from graphmill.api.dify.calls import Call
-from graphmill.api.dify.multipart import UploadForm
-from graphmill.api.dify.requests import Body, named_user
+from graphmill.api.dify.requests import body_of, named_user
+from graphmill.api.forms import UploadForm
 from graphmill.errors import FileTooLarge, FileTypeMissing, InvalidParameter, UploadRefused
 from graphmill.jsontext import encode
 from graphmill.storage.end_users import EndUser
@@ -22,7 +22,7 @@ FORM_BYTES: Final = 64 * 1024
 async def upload(call: Call) -> ASGIApp:
     sizes = call.api.settings.limits.uploads_mb
     largest = max(sizes.document, sizes.image, sizes.audio, sizes.video) * 1024 * 1024
-    body = Body(call, limit=largest + FORM_BYTES, excess=_too_large)
+    body = body_of(call, limit=largest + FORM_BYTES, excess=_too_large)
     form = UploadForm(body, call.headers.get(b"content-type", b""))
     try:
         stored = await _save(call, form)
@@ -41,7 +41,7 @@ async def _save(call: Call, form: UploadForm) -> Upload:
         raise FileTypeMissing("The file part has no Content-Type.")
 
     async def owner() -> EndUser:
-        return await named_user(call, form.user)
+        return await named_user(call, form.text("user"))
 
     async with aclosing(form.chunks()) as chunks:
         return await call.api.uploads.save(

@@ -4,8 +4,8 @@ from collections.abc import Iterable
 
 import pytest
 
-from graphmill.api.dify.errors import ApiError
-from graphmill.api.dify.multipart import UploadForm
+from graphmill.api.bodies import BodyRefused
+from graphmill.api.forms import UploadForm
 from graphmill.errors import NoFileUploaded, TooManyFiles
 
 TYPE = b"multipart/form-data; boundary=frontier"
@@ -57,7 +57,7 @@ async def test_file_and_user_are_read_in_any_order_and_any_pieces(
         file.name,
         file.mime_type,
         content,
-        upload.user,
+        upload.text("user"),
     )
 
 
@@ -65,7 +65,7 @@ async def test_file_is_handed_on_before_the_form_has_ended() -> None:
     upload = form(FILE, USER, size=len(FILE) - 2)
     await upload.file()
     assert b"hello" == await anext(upload.chunks())
-    assert "" == upload.user
+    assert "" == upload.text("user")
 
 
 @pytest.mark.parametrize(
@@ -148,7 +148,7 @@ async def test_field_named_file_is_no_part_of_the_file() -> None:
 async def test_endless_user_is_not_kept() -> None:
     upload = form(part('name="user"', b"x" * 1_000_000), FILE, size=1000)
     await read(upload)
-    assert 255 < len(upload.user) < 10_000
+    assert 255 < len(upload.text("user")) < 100_000
 
 
 @pytest.mark.parametrize(
@@ -163,6 +163,14 @@ async def test_endless_user_is_not_kept() -> None:
 )
 async def test_form_that_cannot_be_read_to_its_end_is_a_bad_request(body: bytes) -> None:
     upload = UploadForm(Pieces([body]), TYPE)
-    with pytest.raises(ApiError) as caught:
+    with pytest.raises(BodyRefused) as caught:
         await read(upload)
-    assert (400, "bad_request") == (caught.value.status, caught.value.code)
+    assert 400 == caught.value.status
+
+
+async def test_part_without_a_file_name_is_a_file_where_that_is_usual() -> None:
+    body = Pieces([part('name="data"', b"hello") + USER + b"--frontier--\r\n"])
+    upload = UploadForm(body, TYPE, file_field="data", needs_name=False)
+    assert "" == (await upload.file()).name
+    assert [b"hello"] == [chunk async for chunk in upload.chunks()]
+    assert [("user", b"abc-123")] == [(name, bytes(text)) for name, text in upload.fields]

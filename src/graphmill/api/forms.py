@@ -1,5 +1,4 @@
-"""An upload's multipart body, parsed while it arrives: one file, and perhaps the user (`service-api
-§17.1`).
+"""A multipart body, parsed while it arrives: fields, and at most one file.
 
 Nothing but a piece of the file is ever in memory, and what is wrong is noticed before the rest has
 come."""
@@ -14,11 +13,12 @@ from urllib.parse import unquote_to_bytes
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
-from graphmill.api.dify.errors import ApiError
-from graphmill.api.dify.requests import Body
+from graphmill.api.bodies import Body, BodyRefused
 from graphmill.errors import NoFileUploaded, TooManyFiles
 
-MAX_USER_BYTES: Final = 4096
+FIELD_BYTES: Final = 64 * 1024
+FIELDS: Final = 1000
+"""That are kept; nobody has a use for more."""
 _EXTENDED_NAME: Final = re.compile(rb"filename\*\s*=\s*([\w-]+)'[\w-]*'([^\s;]+)", re.IGNORECASE)
 
 
@@ -31,37 +31,57 @@ class FilePart:
 
 
 class UploadForm:
-    """Call `file` first, then read `chunks` to its end; after that, `user` is what the form said.
+    """Call `file` first, then read `chunks` to its end; after that, `fields` is what else the form
+    said, in its order.
 
-    Every method raises TooManyFiles as soon as a second file begins, and ApiError for a body that
-    is broken off."""
+    Every method raises TooManyFiles as soon as a second file begins, and BodyRefused for a body
+    that is broken off."""
 
-    def __init__(self, body: Body, content_type: bytes) -> None:
-        """Raises NoFileUploaded for anything but multipart/form-data."""
+    def __init__(
+        self,
+        body: Body,
+        content_type: bytes,
+        *,
+        file_field: str = "file",
+        needs_name: bool = True,
+        field_bytes: int = FIELD_BYTES,
+    ) -> None:
+        """`needs_name`: without a file name, the part `file_field` is a field like others;
+        `field_bytes`: how much of all fields is kept. Raises NoFileUploaded for anything but
+        multipart/form-data."""
         media_type, options = parse_options_header(content_type)
         boundary = options.get(b"boundary")
         if media_type != b"multipart/form-data" or not boundary:
             raise NoFileUploaded("The request is no multipart/form-data.")
-        self.user = ""
+        self.fields: list[tuple[str, bytearray]] = []
         self._body = body
+        self._file_field = file_field.encode()
+        self._needs_name = needs_name
+        self._room = field_bytes
         self._headers: dict[bytes, bytes] = {}
         self._header_name = b""
         self._header_value = b""
         self._file: FilePart | None = None
         self._files = 0
-        self._user = bytearray()
         self._content: deque[bytes] = deque()
         self._take: Callable[[bytes], None] | None = None
         self._is_ended = False
         self._parser = self._open_parser(boundary)
 
     async def file(self) -> FilePart:
-        """The part named `file`. Raises NoFileUploaded when the form has none."""
+        """The part that is the file. Raises NoFileUploaded when the form has none."""
         while self._file is None and not self._is_ended:
             await self._feed()
         if self._file is None:
-            raise NoFileUploaded("No part of the form is a file named 'file'.")
+            raise NoFileUploaded(
+                f"No part of the form is a file named '{self._file_field.decode()}'."
+            )
         return self._file
+
+    def text(self, field: str) -> str:
+        """The last field of that name; empty when there is none."""
+        texts = [content for name, content in self.fields if name == field]
+        return texts[-1].decode("utf-8", "replace") if texts else ""
 
     async def chunks(self) -> AsyncGenerator[bytes, None]:
         """The bytes of the file; the last one is followed by the rest of the form."""
@@ -79,12 +99,12 @@ class UploadForm:
 
     async def _feed(self) -> None:
         if self._body.is_complete:
-            raise ApiError(400, "bad_request", "The form is broken off before its last boundary.")
+            raise BodyRefused(400, "The form is broken off before its last boundary.")
         piece = await self._body.chunk()
         try:
             self._parser.write(piece)
         except FormParserError as error:
-            raise ApiError(400, "bad_request", f"The form cannot be read: {error}") from None
+            raise BodyRefused(400, f"The form cannot be read: {error}") from None
         if self._files > 1:
             raise TooManyFiles("The form holds more than one file.")
 
@@ -123,27 +143,30 @@ class UploadForm:
         _, options = parse_options_header(disposition)
         field = options.get(b"name")
         name = _file_name(disposition, options)
+        is_file = name is not None or (field == self._file_field and not self._needs_name)
         self._take = None
-        if name is None:
-            self._take = self._take_user if field == b"user" else None
+        if not is_file:
+            if len(self.fields) < FIELDS:
+                self.fields.append(((field or b"").decode("utf-8", "replace"), bytearray()))
+                self._take = self._take_field
             return
         self._files += 1
-        if field == b"file" and self._file is None:
+        if field == self._file_field and self._file is None:
             declared = self._headers.get(b"content-type", b"").partition(b";")[0].strip()
-            self._file = FilePart(name, declared.decode("latin-1").lower() or None)
+            self._file = FilePart(name or "", declared.decode("latin-1").lower() or None)
             self._take = self._content.append
 
     def _on_part_data(self, data: bytes, start: int, end: int) -> None:
         if self._take is not None:
             self._take(data[start:end])
 
-    def _take_user(self, data: bytes) -> None:
-        """Of a user that is far too long, enough to see that it is."""
-        if len(self._user) < MAX_USER_BYTES:
-            self._user += data
+    def _take_field(self, data: bytes) -> None:
+        """Of fields that are far too long, enough to see that they are."""
+        taken = data[: self._room]
+        self._room -= len(taken)
+        self.fields[-1][1].extend(taken)
 
     def _on_end(self) -> None:
-        self.user = self._user.decode("utf-8", "replace")
         self._is_ended = True
 
 
