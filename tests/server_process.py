@@ -91,6 +91,17 @@ def running_stand_ins(**ports: int) -> Iterator[None]:
 
 
 @contextmanager
+def running_s3() -> Iterator[str]:
+    """A service that speaks S3's protocol and keeps objects in memory; its URL."""
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
+    with _process(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        _await_answer(process, f"{url}/moto-api/")
+        yield url
+
+
+@contextmanager
 def _process(command: list[str], **streams: Any) -> Iterator[subprocess.Popen[bytes]]:
     with subprocess.Popen(command, **streams) as process:
         try:
@@ -105,11 +116,18 @@ def _process(command: list[str], **streams: Any) -> Iterator[subprocess.Popen[by
 
 
 def _await_health(process: subprocess.Popen[bytes], url: str, log: Path) -> None:
+    try:
+        _await_answer(process, f"{url}/health")
+    except TimeoutError:
+        raise AssertionError(f"the server does not answer; it said:\n{log.read_text()}") from None
+
+
+def _await_answer(process: subprocess.Popen[bytes], url: str) -> None:
     deadline = time.monotonic() + START_SECONDS
     while process.poll() is None and time.monotonic() < deadline:
         try:
-            if httpx.get(f"{url}/health").status_code == 200:
+            if httpx.get(url).status_code == 200:
                 return
         except httpx.TransportError:
             time.sleep(0.05)
-    raise AssertionError(f"the server does not answer at {url}; it said:\n{log.read_text()}")
+    raise TimeoutError(f"nobody answers at {url}")

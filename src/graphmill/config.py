@@ -109,6 +109,18 @@ class StorageSettings(Section):
         return self
 
 
+class LogLevel(StrEnum):
+    """What is kept of a run when `retention.events_minutes` have passed since its end. Until then
+    everything is: a run that goes on must survive a crash, and one that has ended is asked for."""
+
+    NONE = "none"
+    ERRORS = "errors"
+    """All of a run that did not succeed, nothing of one that did."""
+    SUMMARY = "summary"
+    """When, how long, how it ended; no inputs, outputs or nodes."""
+    FULL = "full"
+
+
 class AppSettings(Section):
     workflow: FilePath
     slug: str = Field(min_length=1)
@@ -117,6 +129,7 @@ class AppSettings(Section):
     name: OptionalText = None
     published: bool = True
     api_enabled: bool = True
+    log_level: LogLevel = LogLevel.FULL
     environment: dict[str, SecretStr] = {}
 
     @model_validator(mode="before")

@@ -4,8 +4,7 @@ What is opened here is closed in reverse order: first the runs end, last the dat
 """
 
 import logging
-import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Final
@@ -35,7 +34,7 @@ from graphmill.service.dispatcher import END_SECONDS, Dispatcher
 from graphmill.service.file_access import FileAccess
 from graphmill.service.loose_files import LooseFiles
 from graphmill.service.reload import reload_on_change
-from graphmill.service.retention import prune_regularly
+from graphmill.service.retention import clear_up, prune_regularly
 from graphmill.service.runs import Runs
 from graphmill.service.secrets import SecretCheck
 from graphmill.service.services import Services, TaskServices
@@ -56,7 +55,7 @@ from graphmill.storage.lock import only_server
 from graphmill.storage.memory import MemoryJournal
 from graphmill.storage.ocs_providers import ProviderStore
 from graphmill.storage.ocs_tasks import TaskStore
-from graphmill.storage.prune import Pruned, prune
+from graphmill.storage.prune import Pruner
 from graphmill.storage.runs import RunStore
 from graphmill.storage.uploads import UploadStore
 
@@ -72,8 +71,7 @@ class Storage:
 
     database: Database
     files: FileStore
-    prune: Callable[[], Awaitable[Pruned]]
-    """Forget what is older than the settings allow. Raises StoreError."""
+    pruner: Pruner
 
 
 @asynccontextmanager
@@ -86,17 +84,8 @@ async def open_storage(settings: Settings) -> AsyncIterator[Storage]:
             None if url is None else url.get_secret_value(), settings.data_dir
         ) as database,
     ):
-
-        async def prune_old() -> Pruned:
-            return await prune(
-                database,
-                files,
-                settings.retention,
-                tasks_days=settings.ocs.retention_days,
-                now=time.time(),
-            )
-
-        yield Storage(database, files, prune_old)
+        pruner = Pruner(database, files, settings.retention, tasks_days=settings.ocs.retention_days)
+        yield Storage(database, files, pruner)
 
 
 @asynccontextmanager
@@ -155,7 +144,8 @@ async def build(settings: Settings) -> AsyncIterator[Services]:
         background = Background()
         stack.push_async_callback(background.cancel)
         background.start(reload_on_change(catalog), name="reload")
-        background.start(prune_regularly(storage.prune), name="retention")
+        background.start(prune_regularly(storage.pruner.prune), name="retention")
+        background.start(clear_up(storage.pruner.clear_up), name="clear up")
         largest = settings.http_request.max_response_bytes.binary
         task_files = TaskFiles(uploads, files, largest=largest)
         ocs = await stack.enter_async_context(_tasks(settings, database, catalog, runs, task_files))

@@ -1,4 +1,4 @@
-"""The folder store: whole or not at all."""
+"""What only a folder can do wrong."""
 
 import errno
 import os
@@ -7,66 +7,24 @@ from pathlib import Path
 
 import pytest
 
-from graphmill.errors import FileNotFound, StoreDenied, StoreUnreachable
+from graphmill.errors import StoreDenied, StoreUnreachable
 from graphmill.files.local import LocalFiles
+from tests.files.streams import broken, pieces
 
 
-async def pieces(*parts: bytes) -> AsyncIterator[bytes]:
-    for part in parts:
-        yield part
-
-
-async def content(store: LocalFiles, key: str) -> bytes:
-    return b"".join([chunk async for chunk in store.open(key)])
-
-
-async def test_what_was_written_is_read_back(tmp_path: Path) -> None:
-    store = LocalFiles(tmp_path / "files")
-    assert 6 == await store.write("uploads/ab/one", pieces(b"abc", b"", b"def"))
-    assert b"abcdef" == await content(store, "uploads/ab/one")
-
-
-async def test_an_empty_file_is_a_file(tmp_path: Path) -> None:
-    store = LocalFiles(tmp_path)
-    assert 0 == await store.write("empty", pieces())
-    assert b"" == await content(store, "empty")
-
-
-async def test_a_stream_that_breaks_leaves_nothing_behind(tmp_path: Path) -> None:
-    async def broken() -> AsyncIterator[bytes]:
-        yield b"first half"
-        raise ConnectionResetError
-
-    store = LocalFiles(tmp_path)
+async def test_a_stream_that_breaks_leaves_no_part_of_a_file(tmp_path: Path) -> None:
     with pytest.raises(ConnectionResetError):
-        await store.write("broken", broken())
+        await LocalFiles(tmp_path).write("broken", broken(b"first half"))
     assert [] == list(tmp_path.iterdir())
 
 
-async def test_a_stream_that_breaks_leaves_the_file_of_before(tmp_path: Path) -> None:
-    async def broken() -> AsyncIterator[bytes]:
-        yield b"new"
-        raise ConnectionResetError
-
-    store = LocalFiles(tmp_path)
-    await store.write("key", pieces(b"old"))
-    with pytest.raises(ConnectionResetError):
-        await store.write("key", broken())
-    assert b"old" == await content(store, "key")
-
-
-async def test_what_is_not_there_is_not_found(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFound):
-        await content(LocalFiles(tmp_path), "nothing")
-
-
-async def test_deleting_twice_is_no_error(tmp_path: Path) -> None:
-    store = LocalFiles(tmp_path)
-    await store.write("key", pieces(b"x"))
-    await store.delete("key")
-    await store.delete("key")
-    with pytest.raises(FileNotFound):
-        await content(store, "key")
+async def test_what_a_process_left_that_died_is_undone(tmp_path: Path) -> None:
+    writing = _Frozen()
+    files = LocalFiles(tmp_path)
+    await files.write("key", writing.stream(tmp_path))
+    (tmp_path / ".key.part").write_bytes(writing.seen)
+    await files.undo("key")
+    assert [] == list(tmp_path.iterdir())
 
 
 async def test_a_folder_that_cannot_be_used_is_a_store_error(tmp_path: Path) -> None:
@@ -91,3 +49,16 @@ async def test_a_refusal_of_the_system_says_so(
 async def test_a_key_never_leaves_the_folder(tmp_path: Path) -> None:
     with pytest.raises(AssertionError):
         await LocalFiles(tmp_path / "files").write("../outside", pieces(b"x"))
+
+
+class _Frozen:
+    """Looks at the folder while a file is being written, as a crash would leave it."""
+
+    def __init__(self) -> None:
+        self.seen = b""
+
+    async def stream(self, folder: Path) -> AsyncIterator[bytes]:
+        yield bytes(1024 * 1024)
+        [part] = folder.iterdir()
+        assert ".key.part" == part.name
+        self.seen = part.read_bytes()

@@ -18,15 +18,15 @@ def migrate_schema(settings: Settings) -> None:
     asyncio.run(migrate())
 
 
-def prune_all(settings: Settings) -> None:
-    """Delete what is older than `retention` allows. Raises ConfigInvalid or StoreError."""
+def prune_all(settings: Settings, *, dry_run: bool) -> None:
+    """Delete what is older than `retention` allows, or only tell how much that is. Raises
+    ConfigInvalid or StoreError."""
 
     async def prune() -> None:
         async with open_storage(settings) as storage:
-            pruned = await storage.prune()
-        typer.echo(
-            f"Deleted {pruned.runs} runs, {pruned.events} rows of events, {pruned.files} files "
-            f"and {pruned.tasks} tasks."
-        )
+            if dry_run:
+                typer.echo(f"Would delete {await storage.pruner.count()}.")
+            else:
+                typer.echo(f"Deleted {await storage.pruner.prune()}.")
 
     asyncio.run(prune())

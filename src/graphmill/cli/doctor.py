@@ -41,7 +41,6 @@ NOT_BUILT: Final = {
     "speech": "no text to speech, no speech to text",
     "Nextcloud": "no OCS API",
     "Postgres": "SQLite only",
-    "S3": "files in the data folder only",
     "cluster": "one process only",
 }
 """What the configuration can name and this version cannot do."""

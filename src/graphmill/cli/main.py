@@ -128,11 +128,16 @@ def install(
 
 
 @app.command()
-def prune(config: Config = None) -> None:
+def prune(
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only tell how much would be deleted.")
+    ] = False,
+    config: Config = None,
+) -> None:
     """Delete what is older than `retention` allows."""
     from graphmill.cli.database import prune_all
 
-    prune_all(_settings(config))
+    prune_all(_settings(config), dry_run=dry_run)
 
 
 @app.command()

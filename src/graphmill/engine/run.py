@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from graphmill.config import LogLevel
 from graphmill.variables.files import File
 from graphmill.variables.values import Value
 
@@ -29,6 +30,10 @@ class Run:
     files: list[File] = field(default_factory=list)
     """The legacy top-level files, `sys.files`."""
     triggered_from: str = "app-run"
+    call_depth: int = 0
+    """How many runs stand above it: one that is a tool of another run has 1 or more."""
+    log_level: LogLevel = LogLevel.FULL
+    """What is kept of it in the end."""
 
     def system_values(self) -> dict[str, Value]:
         """The `sys.*` namespace of a workflow run (`workflow-dsl §14.4`)."""

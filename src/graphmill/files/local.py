@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from graphmill.errors import FileNotFound, StoreDenied, StoreError, StoreFull, StoreUnreachable
-from graphmill.ids import new_id
 
 CHUNK: Final = 256 * 1024
 """Bytes read at a time."""
@@ -35,7 +34,7 @@ class LocalFiles:
 
     async def write(self, key: str, chunks: AsyncIterator[bytes]) -> int:
         path = self._path(key)
-        beside = path.with_name(f".{new_id()}.part")
+        beside = _unfinished(path)
         size = 0
         with _translated():
             file = await asyncio.to_thread(_create, beside)
@@ -71,9 +70,20 @@ class LocalFiles:
                     return
                 yield chunk
 
+    async def size(self, key: str) -> int | None:
+        try:
+            with _translated():
+                return (await asyncio.to_thread(self._path(key).stat)).st_size
+        except FileNotFoundError:
+            return None
+
     async def delete(self, key: str) -> None:
-        with _translated(), suppress(FileNotFoundError):
-            await asyncio.to_thread(self._path(key).unlink)
+        await _remove(self._path(key))
+
+    async def undo(self, key: str) -> None:
+        path = self._path(key)
+        await _remove(_unfinished(path))
+        await _remove(path)
 
     def _path(self, key: str) -> Path:
         path = self._root / key
@@ -83,9 +93,19 @@ class LocalFiles:
         return path
 
 
+def _unfinished(path: Path) -> Path:
+    """Where a file is written until it is whole."""
+    return path.with_name(f".{path.name}.part")
+
+
 def _create(path: Path) -> BinaryIO:
     path.parent.mkdir(parents=True, exist_ok=True)
-    return path.open("xb")
+    return path.open("wb")
+
+
+async def _remove(path: Path) -> None:
+    with _translated(), suppress(FileNotFoundError):
+        await asyncio.to_thread(path.unlink)
 
 
 @contextmanager

@@ -34,6 +34,15 @@ class FileStore(Protocol):
         """Raises FileNotFound when there is nothing under `key`, StoreError otherwise."""
         ...
 
+    async def size(self, key: str) -> int | None:
+        """Bytes under `key`; None when there is nothing. Raises StoreError."""
+        ...
+
     async def delete(self, key: str) -> None:
-        """Deleting what is not there is no error."""
+        """Deleting what is not there is no error. Raises StoreError."""
+        ...
+
+    async def undo(self, key: str) -> None:
+        """Delete what is under `key`, and what a process left that died while it wrote there.
+        Raises StoreError."""
         ...

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 from uuid import UUID
 
-from graphmill.config import AppSettings
+from graphmill.config import AppSettings, LogLevel
 from graphmill.dsl.model import AppInfo, AppMode, Problem, Workflow
 from graphmill.dsl.problems import format_text
 from graphmill.engine.plan import Plan
@@ -69,6 +69,7 @@ class App:
     info: AppInfo
     published: bool
     api_enabled: bool
+    log_level: LogLevel
     current: Version | None
     """What runs; None when the file never compiled since the server started."""
     workflow: Workflow | None
@@ -258,6 +259,7 @@ def _unread_app(app_id: str, settings: AppSettings) -> App:
         info=AppInfo(settings.name or settings.slug, AppMode.WORKFLOW),
         published=settings.published,
         api_enabled=settings.api_enabled,
+        log_level=settings.log_level,
         current=None,
         workflow=None,
         problems=(),

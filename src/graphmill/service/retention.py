@@ -24,11 +24,16 @@ async def prune_regularly(
         except StoreError:
             logger.exception("old runs and files could not be deleted; the next attempt will come")
         else:
-            if pruned != Pruned(0, 0, 0):
-                logger.info(
-                    "deleted %d old runs, %d rows of events, %d files and %d tasks",
-                    pruned.runs,
-                    pruned.events,
-                    pruned.files,
-                    pruned.tasks,
-                )
+            if pruned != Pruned():
+                logger.info("deleted %s", pruned)
+
+
+async def clear_up(clear: Callable[[], Awaitable[int]]) -> None:
+    """Once, when the server has started: what a crash of the one before left of files."""
+    try:
+        count = await clear()
+    except StoreError:
+        logger.exception("what a crash left of files could not be deleted; a later attempt will")
+    else:
+        if count:
+            logger.warning("deleted what a crash left of %d files", count)

@@ -181,6 +181,7 @@ class Runs:
             user=user.session_id,
             inputs=inputs,
             created_at=self._clock(),
+            log_level=app.log_level,
             files=files,
         )
 

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from sqlalchemy import bindparam, insert, select, union_all, update
 
+from graphmill.config import LogLevel
 from graphmill.engine.events import RunFinished, RunStarted, RunStatus
 from graphmill.engine.run import Run
 from graphmill.errors import StoreError
@@ -16,7 +17,7 @@ from graphmill.jsontext import storable
 from graphmill.ports.runs import EventLog, NumberedEvent
 from graphmill.storage.database import Database, Row
 from graphmill.storage.events import Starts, events_in, pack, sort_events, unpack
-from graphmill.storage.tables import journal, node_executions, runs
+from graphmill.storage.tables import brief_runs, journal, node_executions, runs
 from graphmill.storage.writer import Write
 
 RETRY_SECONDS: Final = 10.0
@@ -37,6 +38,7 @@ _GOING_ON: Final[dict[str, Any]] = {
 """What the row of a run says until its end."""
 
 _ADD_RUN = insert(runs)
+_MARK_BRIEF = insert(brief_runs)
 _FINISH_RUN = (
     update(runs)
     .where(runs.c.id == bindparam("run_id"))
@@ -204,6 +206,8 @@ class _Recorder:
             yield compiled(_ADD_RUN).bind(
                 _begun(self._run, *split.started) | _ended(split.finished)
             )
+            if self._run.log_level is not LogLevel.FULL:
+                yield compiled(_MARK_BRIEF).text, (run_id, self._run.log_level.value)
         elif split.finished is not None:
             yield compiled(_FINISH_RUN).bind({"run_id": run_id, **_ended(split.finished)})
         if split.nodes:

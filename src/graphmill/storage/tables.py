@@ -128,6 +128,23 @@ uploads = Table(
 )
 """`number` is never used twice: Nextcloud's clients know a file by it."""
 
+unfinished_files = Table(
+    "unfinished_files",
+    metadata,
+    Column("key", Text, primary_key=True),
+    Column("created_at", Double, nullable=False),
+)
+"""Keys under which bytes may lie although no row of `uploads` says so yet: a process that dies
+while it stores a file leaves one here."""
+
+brief_runs = Table(
+    "brief_runs",
+    metadata,
+    Column("run_id", Text, primary_key=True),
+    Column("log_level", Text, nullable=False),
+)
+"""Runs of which less is kept than others', once nobody can rejoin them: see `storage.prune`."""
+
 ocs_tasks = Table(
     "ocs_tasks",
     metadata,

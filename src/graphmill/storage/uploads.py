@@ -8,7 +8,7 @@ from sqlalchemy import Select, bindparam, delete, insert, select
 from graphmill.errors import StoreError
 from graphmill.jsontext import storable
 from graphmill.storage.database import Database, Row
-from graphmill.storage.tables import uploads
+from graphmill.storage.tables import unfinished_files, uploads
 
 
 class UploadKind(StrEnum):
@@ -47,6 +47,8 @@ _COLUMNS = [column for column in uploads.c if column.name != "number"]
 _UPLOADS: Select[Row] = select(*_COLUMNS, uploads.c.number)
 
 _ADD = insert(uploads).values({column.name: bindparam(column.name) for column in _COLUMNS})
+_ANNOUNCE = insert(unfinished_files)
+_FORGET_UNFINISHED = delete(unfinished_files).where(unfinished_files.c.key == bindparam("key"))
 _GET = _UPLOADS.where(uploads.c.id == bindparam("id"))
 _BY_NUMBER = _UPLOADS.where(uploads.c.number == bindparam("number"))
 _DELETE = delete(uploads).where(uploads.c.id == bindparam("id"))
@@ -58,10 +60,24 @@ class UploadStore:
     def __init__(self, database: Database) -> None:
         self._database = database
 
+    async def announce(self, key: str, *, at: float) -> None:
+        """Bytes will be written under `key`. Await it before, then call `add` or `forget`; what a
+        process leaves that dies between them, retention takes away. Raises StoreError."""
+        await self._database.write(_ANNOUNCE, key=key, created_at=at)
+
+    async def forget(self, key: str) -> None:
+        """Nothing lies under `key`, which was announced. Raises StoreError."""
+        await self._database.write(_FORGET_UNFINISHED, key=key)
+
     async def add(self, upload: NewUpload) -> Upload:
-        """Raises StoreError."""
+        """Its bytes are there. Raises StoreError."""
         values = {column.name: getattr(upload, column.name) for column in _COLUMNS}
-        await self._database.write(_ADD, **{**values, "name": storable(upload.name)})
+        await self._database.write_all(
+            [
+                (_ADD, {**values, "name": storable(upload.name)}),
+                (_FORGET_UNFINISHED, {"key": upload.key}),
+            ]
+        )
         added = await self.get(upload.id)
         if added is None:
             raise StoreError(f"The record of file {upload.id} is gone; was it pruned at once?")
