@@ -38,6 +38,9 @@
     │   ├── ModelNotConfigured
     │   ├── ModelRefused
     │   └── ModelFailed
+    ├── ToolError                 a tool cannot be called, or its call failed
+    │   ├── ToolNotFound
+    │   └── ToolFailed
     ├── OutboundRefused           the SSRF guard does not let a request through
     └── ConfigInvalid             the operator: config.yaml
 
@@ -240,3 +243,15 @@ class ModelRefused(ModelError):
 
 class ModelFailed(ModelError):
     """The provider's answer to the call was an error, or none; the message is the provider's."""
+
+
+class ToolError(GraphmillError):
+    """A tool did not do its work."""
+
+
+class ToolNotFound(ToolError):
+    """This server has no such tool; the message says how to map its provider."""
+
+
+class ToolFailed(ToolError):
+    """The call of a tool failed; the message is the tool's own, or says why it did not answer."""

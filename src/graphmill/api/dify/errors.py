@@ -96,6 +96,9 @@ ANSWERS: Final[dict[type[errors.GraphmillError], Answer]] = {
     errors.ModelNotConfigured: Answer(400, "provider_not_initialize"),
     errors.ModelRefused: Answer(400, "model_currently_not_support"),
     errors.ModelFailed: Answer(400, "completion_request_error"),
+    errors.ToolError: Answer(400, "invalid_param"),
+    errors.ToolNotFound: Answer(400, "invalid_param"),
+    errors.ToolFailed: Answer(400, "invalid_param"),
     errors.OutboundRefused: Answer(400, "invalid_param"),
     errors.ConfigInvalid: INTERNAL,
 }

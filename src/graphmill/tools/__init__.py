@@ -1,0 +1,1 @@
+"""Tools behind `ports.tools`: built in, described by OpenAPI, MCP servers, other apps."""
