@@ -25,6 +25,7 @@ NO_PORTS = NodePorts(
     templates=InlineTemplates(),
     code=cast("Any", _Unreachable()),
     documents=cast("Any", _Unreachable()),
+    models=cast("Any", _Unreachable()),
 )
 
 

@@ -3,6 +3,9 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Final
+
+from graphmill.variables.values import Value
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +51,59 @@ class Usage:
             other.time_to_first_token,
             other.time_to_generate,
         )
+
+
+_NOTHING: Final = Usage(
+    prompt_price=Decimal("0.0"),
+    completion_price=Decimal("0.0"),
+    prompt_unit_price=Decimal("0.0"),
+    completion_unit_price=Decimal("0.0"),
+    price_unit=Decimal("0.0"),
+    time_to_first_token=0.0,
+    time_to_generate=0.0,
+)
+
+
+def usage_object(usage: Usage) -> dict[str, Value]:
+    """`usage` as clients know it (`nodes §4.6`): prices as decimal texts, null where they are not
+    known. Where no model was called, all is nought (recorded)."""
+    if usage == Usage():
+        usage = _NOTHING
+    unit = _text(usage.price_unit)
+    return {
+        "prompt_tokens": usage.prompt_tokens,
+        "prompt_unit_price": _text(usage.prompt_unit_price),
+        "prompt_price_unit": unit,
+        "prompt_price": _text(usage.prompt_price),
+        "completion_tokens": usage.completion_tokens,
+        "completion_unit_price": _text(usage.completion_unit_price),
+        "completion_price_unit": unit,
+        "completion_price": _text(usage.completion_price),
+        "total_tokens": usage.total_tokens,
+        "total_price": _text(usage.total_price),
+        "currency": usage.currency,
+        "latency": round(usage.latency, 3),
+        "time_to_first_token": _rounded(usage.time_to_first_token),
+        "time_to_generate": _rounded(usage.time_to_generate),
+    }
+
+
+def usage_metadata(usage: Usage) -> dict[str, Value]:
+    """What the metadata of an execution say of it (`nodes §4.6`)."""
+    return {
+        "total_tokens": usage.total_tokens,
+        "total_price": _text(usage.total_price),
+        "currency": usage.currency,
+    }
+
+
+def _text(price: Decimal | None) -> str | None:
+    """Without an exponent: not every client reads 1E-7."""
+    return None if price is None else format(price, "f")
+
+
+def _rounded(seconds: float | None) -> float | None:
+    return None if seconds is None else round(seconds, 3)
 
 
 def _sum(prices: Iterable[Decimal | None]) -> Decimal | None:
