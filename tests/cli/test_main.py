@@ -233,4 +233,8 @@ def test_migrate_makes_the_tables(folder: Path) -> None:
 
 
 def test_prune_tells_how_much_it_deleted(folder: Path) -> None:
-    assert "Deleted 0 runs, 0 rows of events, 0 files and 0 tasks.\n" == invoke("prune").stdout
+    assert invoke("prune").stdout.startswith("Deleted 0 runs, 0 rows of events, 0 files, ")
+
+
+def test_prune_can_tell_beforehand(folder: Path) -> None:
+    assert invoke("prune", "--dry-run").stdout.startswith("Would delete 0 runs, ")

@@ -230,7 +230,7 @@ def test_port_that_is_taken_is_told(tmp_path: Path) -> None:
     [
         ("server: {prot: 1}", "config.yaml:1:10: server.prot is not a setting"),
         ("apps: [{}]", "apps[0].workflow is missing"),
-        ("storage: {kind: s3, s3: {bucket: b}}", "storage.kind: only local works so far"),
+        ("storage: {kind: s3}", "storage: kind s3 needs s3.bucket"),
         ("database_url: postgresql://x/y", "only SQLite works so far"),
         ("http_request: {allow: [':::']}", "http_request.allow"),
         ("data_dir: config.yaml/data", "cannot be used: Not a directory"),

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from graphmill.errors import StoreUnreachable
-from graphmill.service.retention import prune_regularly
+from graphmill.service.retention import clear_up, prune_regularly
 from graphmill.storage.prune import Pruned
 
 
@@ -30,4 +30,19 @@ async def test_failed_attempt_is_followed_by_another(caplog: pytest.LogCaptureFi
         pruning.cancel()
     messages = [record.getMessage() for record in caplog.records]
     assert messages[0].startswith("old runs and files could not be deleted")
-    assert "deleted 1 old runs, 0 rows of events, 0 files and 0 tasks" == messages[1]
+    assert messages[1].startswith("deleted 1 runs, 0 rows of events, ")
+
+
+@pytest.mark.parametrize("fault", [None, StoreUnreachable("away")], ids=["done", "failed"])
+async def test_what_a_crash_left_is_told(
+    caplog: pytest.LogCaptureFixture, fault: StoreUnreachable | None
+) -> None:
+    async def clear() -> int:
+        if fault is not None:
+            raise fault
+        return 2
+
+    await clear_up(clear)
+    [record] = caplog.records
+    told = "deleted what a crash left of 2 files" if fault is None else "could not be deleted"
+    assert told in record.getMessage()

@@ -1,23 +1,23 @@
 """Retention: what is old goes, with all that belongs to it, and nothing else."""
 
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import func, select
 
-from graphmill.config import RetentionSettings
+from graphmill.config import LogLevel, RetentionSettings
 from graphmill.engine.events import RunStatus, TextChunk
 from graphmill.errors import FileNotFound
 from graphmill.files.local import LocalFiles
 from graphmill.ids import new_id
 from graphmill.storage.database import Database
 from graphmill.storage.journal import SqlJournal
-from graphmill.storage.prune import BATCH, DAY, MINUTE, Pruned, prune
+from graphmill.storage.prune import BATCH, DAY, MINUTE, Pruned, Pruner
 from graphmill.storage.runs import LogQuery, RunStore
 from graphmill.storage.tables import metadata
 from graphmill.storage.uploads import NewUpload, UploadKind, UploadStore
+from tests.files.streams import pieces
 from tests.storage.records import APP, CREATED_AT, finished, new_run, record, record_run, started
 
 NOTHING = RetentionSettings(runs_days=0, events_minutes=0, files_days=0)
@@ -26,6 +26,17 @@ NOTHING = RetentionSettings(runs_days=0, events_minutes=0, files_days=0)
 @pytest.fixture
 def files(tmp_path: Path) -> LocalFiles:
     return LocalFiles(tmp_path / "files")
+
+
+async def prune(
+    database: Database, files: LocalFiles, retention: RetentionSettings, *, now: float
+) -> Pruned:
+    """Forget what is old; that is as much as was announced."""
+    pruner = Pruner(database, files, retention, clock=lambda: now)
+    announced = await pruner.count()
+    pruned = await pruner.prune()
+    assert announced == pruned
+    return pruned
 
 
 async def rows_of(database: Database) -> dict[str, int]:
@@ -87,15 +98,16 @@ async def test_zero_keeps_for_ever(database: Database, files: LocalFiles) -> Non
     assert {"runs": 1, "journal": 1, "uploads": 1} == await rows_of(database)
 
 
-async def add_file(database: Database, files: LocalFiles, *, created_at: float) -> NewUpload:
-    async def content() -> AsyncIterator[bytes]:
-        yield b"content"
-
-    upload = NewUpload(
+def new_upload(*, created_at: float) -> NewUpload:
+    return NewUpload(
         new_id(), APP, "user", UploadKind.UPLOAD, "a.txt", "txt", "text/plain", 7, "", new_id(),
         created_at,
     )  # fmt: skip
-    await files.write(upload.key, content())
+
+
+async def add_file(database: Database, files: LocalFiles, *, created_at: float) -> NewUpload:
+    upload = new_upload(created_at=created_at)
+    await files.write(upload.key, pieces(b"content"))
     await UploadStore(database).add(upload)
     return upload
 
@@ -131,3 +143,90 @@ async def test_interrupted_runs_can_be_pruned(database: Database, files: LocalFi
     await RunStore(database).fail_interrupted("Interrupted.")
     await prune(database, files, RetentionSettings(), now=CREATED_AT + 31 * DAY)
     assert {} == await rows_of(database)
+
+
+# --- files of processes that died ------------------------------------------------------------
+
+
+async def die_while_storing(database: Database, folder: Path, *, whole: bool) -> None:
+    """What is there when the power goes before an upload is complete."""
+    key = new_id()
+    await UploadStore(database).announce(key, at=CREATED_AT)
+    await LocalFiles(folder).write(key, pieces(b"content"))
+    if not whole:
+        (folder / key).rename(folder / f".{key}.part")
+
+
+@pytest.mark.parametrize("whole", [True, False], ids=["all bytes", "some bytes"])
+async def test_what_a_crash_left_is_cleared_up(
+    database: Database, files: LocalFiles, tmp_path: Path, whole: bool
+) -> None:
+    await die_while_storing(database, tmp_path / "files", whole=whole)
+    pruner = Pruner(database, files, NOTHING, clock=lambda: CREATED_AT + 1)
+    assert Pruned() == await pruner.prune(), "it may be going on"
+    assert 1 == await pruner.clear_up()
+    assert ({}, []) == (await rows_of(database), list((tmp_path / "files").iterdir()))
+
+
+async def test_what_a_crash_left_long_ago_is_pruned(
+    database: Database, files: LocalFiles, tmp_path: Path
+) -> None:
+    await die_while_storing(database, tmp_path / "files", whole=True)
+    now = CREATED_AT + DAY + 1
+    assert Pruned(unfinished=1) == await prune(database, files, NOTHING, now=now)
+    assert ({}, []) == (await rows_of(database), list((tmp_path / "files").iterdir()))
+
+
+async def test_a_stored_file_is_not_cleared_up(database: Database, files: LocalFiles) -> None:
+    upload = new_upload(created_at=CREATED_AT)
+    store = UploadStore(database)
+    await store.announce(upload.key, at=CREATED_AT)
+    await files.write(upload.key, pieces(b"content"))
+    await store.add(upload)
+    assert 0 == await Pruner(database, files, NOTHING).clear_up()
+    assert await is_stored(files, upload)
+
+
+# --- log levels ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("level", "status", "rows", "inputs"),
+    [
+        (LogLevel.FULL, RunStatus.SUCCEEDED, {"runs": 1}, {"q": "x"}),
+        (LogLevel.SUMMARY, RunStatus.FAILED, {"runs": 1}, {}),
+        (LogLevel.ERRORS, RunStatus.SUCCEEDED, {}, None),
+        (LogLevel.ERRORS, RunStatus.FAILED, {"runs": 1}, {"q": "x"}),
+        (LogLevel.ERRORS, RunStatus.STOPPED, {"runs": 1}, {"q": "x"}),
+        (LogLevel.NONE, RunStatus.FAILED, {}, None),
+    ],
+)
+async def test_a_log_level_says_what_stays_of_a_run(
+    database: Database,
+    files: LocalFiles,
+    level: LogLevel,
+    status: RunStatus,
+    rows: dict[str, int],
+    inputs: dict[str, str] | None,
+) -> None:
+    run = new_run(log_level=level, inputs={"q": "x"})
+    await record(database, run, [started(run), finished(status, outputs={"a": "b"})])
+    runs = RunStore(database)
+    retention = RetentionSettings(runs_days=30, events_minutes=60)
+
+    await prune(database, files, retention, now=CREATED_AT + 59 * MINUTE)
+    young = await runs.get(APP, run.id)
+    assert young is not None
+    assert {"q": "x"} == young.inputs
+
+    await prune(database, files, retention, now=CREATED_AT + 61 * MINUTE)
+    old = await runs.get(APP, run.id)
+    assert inputs == (None if old is None else old.inputs)
+    assert rows == await rows_of(database)
+
+
+async def test_a_run_that_goes_on_keeps_everything(database: Database, files: LocalFiles) -> None:
+    run = new_run(log_level=LogLevel.NONE)
+    await record(database, run, [started(run), TextChunk(("n", "text"), "Hello")])
+    await prune(database, files, RetentionSettings(), now=CREATED_AT + 2 * DAY)
+    assert {"runs": 1, "journal": 1, "brief_runs": 1} == await rows_of(database)
