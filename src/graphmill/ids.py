@@ -60,6 +60,15 @@ def log_id_of(run_id: str) -> str:
     return str(uuid5(_NAMESPACE, f"log:{run_id}"))
 
 
+def message_file_id_of(message_id: str, belongs_to: str, number: int) -> str:
+    """The id of a file as a part of a message, which is not the file's own (`service-api §24`)."""
+    return str(uuid5(UUID(message_id), f"{belongs_to}:{number}"))
+
+
+def conversation_variable_id_of(conversation_id: str, name: str) -> str:
+    return str(uuid5(UUID(conversation_id), storable(name)))
+
+
 def _make_batch() -> list[str]:
     # Ids that begin with the time stand side by side in an index, where quite random ones would
     # touch a page each.

@@ -2,9 +2,49 @@
 
 from dataclasses import dataclass, field
 
-from graphmill.config import LogLevel
+from graphmill.dsl.model import VariableDefinition
 from graphmill.variables.files import File
 from graphmill.variables.values import Value
+
+
+@dataclass(frozen=True, slots=True)
+class Replacement:
+    """What is said in place of a text that holds one of `words`."""
+
+    words: frozenset[str]
+    """In lower case."""
+    answer: str
+
+    def is_due(self, text: str) -> bool:
+        """Does `text` hold one of the words, in whatever case, also inside a longer word?"""
+        lower = text.lower()
+        return any(word in lower for word in self.words)
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """What the run of a chatflow is besides a run: a question in a conversation."""
+
+    conversation_id: str
+    message_id: str
+    query: str
+    number: int
+    """Of the turn in its conversation, from 1."""
+    title: str
+    """What the conversation is called if this is its first turn; so is `introduction`."""
+    introduction: str
+    """The opening statement."""
+    variables: tuple[VariableDefinition, ...] = ()
+    """Those of the conversation, with the values that they have before this turn."""
+    moderation: Replacement | None = None
+    """What an answer may not say."""
+
+    def system_values(self) -> dict[str, Value]:
+        return {
+            "query": self.query,
+            "conversation_id": self.conversation_id,
+            "dialogue_count": self.number,
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,18 +70,18 @@ class Run:
     files: list[File] = field(default_factory=list)
     """The legacy top-level files, `sys.files`."""
     triggered_from: str = "app-run"
-    call_depth: int = 0
-    """How many runs stand above it: one that is a tool of another run has 1 or more."""
-    log_level: LogLevel = LogLevel.FULL
-    """What is kept of it in the end."""
+    turn: Turn | None = None
+    """For runs of chatflows."""
 
     def system_values(self) -> dict[str, Value]:
-        """The `sys.*` namespace of a workflow run (`workflow-dsl §14.4`)."""
-        return {
+        """The `sys.*` namespace (`workflow-dsl §14.4`)."""
+        values: dict[str, Value] = {
             "files": list(self.files),
             "user_id": self.user,
             "app_id": self.app_id,
             "workflow_id": self.workflow_id,
             "workflow_run_id": self.id,
-            "timestamp": int(self.created_at),
         }
+        if self.turn is None:
+            return values | {"timestamp": int(self.created_at)}
+        return values | self.turn.system_values()

@@ -14,7 +14,7 @@ from sqlalchemy.schema import CreateIndex, CreateTable
 
 from graphmill.storage.tables import metadata
 
-REVISION: Final = "0003"
+REVISION: Final = "0004"
 """The newest file in `migrations/versions`."""
 
 

@@ -207,3 +207,88 @@ app_passwords = Table(
     Column("revoked_at", Double),
 )
 """Those made by logging in. One of the configuration is here once it was revoked."""
+
+conversations = Table(
+    "conversations",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("app_id", Text, nullable=False),
+    Column("end_user_id", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("created_at", Double, nullable=False),
+    Column("updated_at", Double, nullable=False),
+    Column("introduction", Text, nullable=False),
+    Column("inputs", Text, nullable=False),
+    Index("conversations_by_end_user", "end_user_id", "updated_at"),
+    Index("conversations_by_time", "updated_at"),
+)
+"""`updated_at` is when the last turn began."""
+
+messages = Table(
+    "messages",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("conversation_id", Text, nullable=False),
+    Column("app_id", Text, nullable=False),
+    Column("end_user_id", Text, nullable=False),
+    Column("run_id", Text, nullable=False),
+    Column("created_at", Double, nullable=False),
+    Column("finished_at", Double),
+    Column("error", Text),
+    Column("metadata", Text, nullable=False),
+    Column("inputs", Text, nullable=False),
+    Column("query", Text, nullable=False),
+    Column("answer", Text, nullable=False),
+    Index("messages_by_conversation", "conversation_id", "created_at"),
+    Index("messages_by_run", "run_id"),
+)
+"""One row a turn: question and answer."""
+
+messages_in_progress = messages.c.finished_at.is_(None)
+Index("messages_in_progress", messages.c.id, sqlite_where=messages_in_progress)
+
+message_files = Table(
+    "message_files",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("message_id", Text, nullable=False),
+    Column("app_id", Text, nullable=False),
+    Column("upload_id", Text),
+    Column("belongs_to", Text, nullable=False),
+    Column("file", Text, nullable=False),
+    Index("message_files_by_message", "message_id"),
+    Index("message_files_by_upload", "upload_id"),
+)
+"""Files that came with a question, or that the answer shows; `upload_id` is None for remote ones."""
+
+message_feedbacks = Table(
+    "message_feedbacks",
+    metadata,
+    Column("message_id", Text, primary_key=True),
+    Column("id", Text, nullable=False),
+    Column("app_id", Text, nullable=False),
+    Column("conversation_id", Text, nullable=False),
+    Column("end_user_id", Text, nullable=False),
+    Column("rating", Text, nullable=False),
+    Column("created_at", Double, nullable=False),
+    Column("updated_at", Double, nullable=False),
+    Column("content", Text),
+    Index("message_feedbacks_by_app", "app_id", "created_at"),
+    Index("message_feedbacks_by_conversation", "conversation_id"),
+)
+
+conversation_variables = Table(
+    "conversation_variables",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("conversation_id", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("value_type", Text, nullable=False),
+    Column("position", Integer, nullable=False),
+    Column("created_at", Double, nullable=False),
+    Column("updated_at", Double, nullable=False),
+    Column("description", Text, nullable=False),
+    Column("value", Text, nullable=False),
+    Index("conversation_variables_by_conversation", "conversation_id"),
+)
+"""`position` is that of the variable in the workflow file."""
