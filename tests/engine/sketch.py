@@ -23,7 +23,7 @@ from graphmill.engine.graph import (
     build_graph,
 )
 from graphmill.engine.outcome import Failed, Outcome, Succeeded
-from graphmill.engine.plan import Plan, Step
+from graphmill.engine.plan import Entry, Plan, Step
 from graphmill.engine.retry import RetryPolicy
 from graphmill.engine.streaming import ResponseStream, Segment, plan_streams
 from graphmill.engine.usage import Usage
@@ -65,7 +65,7 @@ def sketch(edges: str, *nodes: Scripted, conversation: Mapping[str, Value] | Non
             Step(graph.nodes[index], script.run, script.waits, script.retry, script.defaults)
             for index, script in enumerate(scripts)
         ),
-        streams=plan_streams(graph, responses, writes),
+        entry=Entry(0, plan_streams(graph, 0, responses, writes)),
         environment={},
         conversation=dict(conversation or {}),
         secrets=frozenset(),

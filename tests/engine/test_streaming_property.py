@@ -73,6 +73,7 @@ def test_sessions_activate_as_soon_as_a_path_has_no_blocking_edge(
     }
     plan = plan_streams(
         graph,
+        graph.root,
         [
             ResponseStream(
                 node.index, node.id, (node.id, VARIABLE) if node.index in readers else (node.id,)

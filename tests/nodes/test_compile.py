@@ -299,13 +299,12 @@ def test_responses_outside_containers_stream_their_templates():
         END,
         node("a", "end"),
         node("inside", "end", parent_id="c"),
-        node("marked", "end", isInIteration=True),
         node("s", "silent"),
     ]
     plan = plan_of(*nodes)
-    assert ["a", "end"] == [response.node_id for response in plan.streams.responses]
-    assert [2, 1] == [response.node for response in plan.streams.responses]
-    assert ("text", ("step", "output")) == plan.streams.responses[0].segments
+    assert ["a", "end"] == [response.node_id for response in plan.entry.streams.responses]
+    assert [2, 1] == [response.node for response in plan.entry.streams.responses]
+    assert ("text", ("step", "output")) == plan.entry.streams.responses[0].segments
 
 
 def test_streaming_waits_for_nodes_that_write_what_is_shown():
@@ -316,7 +315,7 @@ def test_streaming_waits_for_nodes_that_write_what_is_shown():
     }
     workflow = load([START, *nodes], edges("start>w", "w>r"))
     plan = compile_plan(workflow, PORTS, node_types=shows)
-    assert ((), {1: (0,)}) == (plan.streams.free, plan.streams.freed_by)
+    assert ((), {1: (0,)}) == (plan.entry.streams.free, plan.entry.streams.freed_by)
 
 
 ENVIRONMENT = [

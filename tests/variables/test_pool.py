@@ -65,7 +65,7 @@ def test_only_declared_environment_variables_are_secret(pool):
 
 
 def test_what_is_set_in_a_child_stays_there(pool):
-    child = pool.child({"start", "fresh"})
+    child = pool.child()
     child.set("start", "s", "changed")
     child.set("fresh", "x", 1)
 
@@ -80,5 +80,5 @@ def test_declared_types_outlive_the_value():
     pool = Pool({"conversation": {"log": []}}, types={("conversation", "log"): "array[string]"})
 
     assert pool.type_at(("conversation", "log"), []) == "array[string]"
-    assert pool.child(()).type_at(("conversation", "log"), []) == "array[string]"
+    assert pool.child().type_at(("conversation", "log"), []) == "array[string]"
     assert pool.type_at(("other", "log"), []) == "array[any]"

@@ -12,31 +12,21 @@ from dataclasses import dataclass, replace
 from time import monotonic
 from typing import Final
 
-from graphmill.engine.context import NodeContext
 from graphmill.engine.events import (
     AgentLogged,
     Event,
-    Execution,
-    NodeFinished,
-    NodeRetried,
-    NodeStarted,
-    NodeStatus,
     ReasoningChunk,
     ResourcesRetrieved,
-    RunFinished,
-    RunStarted,
     RunStatus,
-    VariableUpdated,
+    TextChunk,
 )
 from graphmill.engine.fanout import Feed
-from graphmill.engine.frames import Frame
-from graphmill.engine.graph import ErrorStrategy, NodeClass
-from graphmill.engine.outcome import Failed, Outcome, Succeeded
-from graphmill.engine.plan import Plan, Step
+from graphmill.engine.frames import Frame, Work
+from graphmill.engine.outcome import Failed, Outcome
+from graphmill.engine.plan import Plan
 from graphmill.engine.run import Run
-from graphmill.engine.scheduler import Decision
+from graphmill.engine.traversal import Traversal, raised
 from graphmill.ports.runs import Journal
-from graphmill.variables.pool import Pool
 from graphmill.variables.selectors import Selector
 from graphmill.variables.values import Value
 
@@ -63,33 +53,13 @@ class RunLimits:
     steps: int = 500
 
 
-@dataclass(slots=True)
-class _Verdict:
-    """How the run ends, whatever its nodes are at."""
-
-    status: RunStatus
-    error: str
-
-
-@dataclass(slots=True)
-class _Work:
-    """A node at work: which step of which frame, and how often it was tried again."""
-
-    step: Step
-    frame: Frame
-    execution: Execution
-    context: NodeContext
-    retries: int = 0
-
-
 class Driver:
     """One run from its first event to its last. Call `drive` once; `stop` and `interrupt` may be
     called at any time, also before."""
 
     __slots__ = (
-        "_clock", "_exceptions", "_feed", "_frame", "_inbox", "_is_over", "_journal", "_limits",
-        "_new_id", "_news", "_plan", "_ready", "_run", "_started_at", "_starts", "_steps", "_tasks",
-        "_tokens", "_verdict",
+        "_feed", "_inbox", "_is_over", "_journal", "_limits", "_news", "_run", "_tasks",
+        "_traversal", "_verdict",
     )  # fmt: skip
 
     def __init__(
@@ -104,26 +74,26 @@ class Driver:
         new_id: Callable[[], str],
     ) -> None:
         self._run = run
-        self._plan = plan
         self._feed = feed
         self._journal = journal
         self._limits = limits
-        self._clock = clock
-        self._new_id = new_id
-        self._frame = Frame(plan, _root_pool(plan, run))
-        self._started_at = clock()
-        # Lists, not deques: two empty deques are a tenth of what a waiting run costs.
-        self._inbox: list[tuple[_Work, Outcome]] = []
-        self._ready: list[tuple[Frame, int, int | None]] = []
-        self._tasks: dict[asyncio.Task[Outcome], _Work] = {}
+        self._traversal = Traversal(
+            run,
+            plan,
+            feed.append,
+            self.interrupt,
+            step_limit=limits.steps,
+            clock=clock,
+            new_id=new_id,
+        )
+        # A list, not a deque: an empty deque is a tenth of what a waiting run costs.
+        self._inbox: list[tuple[Work, Outcome]] = []
+        self._tasks: dict[asyncio.Task[Outcome], Work] = {}
         self._news: asyncio.Future[None] | None = None
         """What the driver waits for when it has nothing to do."""
-        self._verdict: _Verdict | None = None
+        self._verdict: tuple[RunStatus, str] | None = None
+        """How the run ends, whatever its nodes are at."""
         self._is_over = False
-        self._starts = 0
-        self._steps = 0
-        self._tokens = 0
-        self._exceptions = 0
 
     def stop(self) -> None:
         """End the run as `stopped`; running nodes are cancelled. An ended run stays as it is."""
@@ -155,10 +125,7 @@ class Driver:
 
     async def _go(self) -> None:
         """Until nothing is ready and nothing is running, or there is a verdict."""
-        root = self._frame
-        system = {f"sys.{name}": value for name, value in root.pool.namespace("sys").items()}
-        self._feed.append(RunStarted({**self._run.inputs, **system}, self._started_at))
-        self._follow(root, root.scheduler.start(self._plan.graph.root))
+        self._traversal.begin()
         alarm = asyncio.get_running_loop().call_later(self._limits.seconds, self._expire)
         try:
             while self._verdict is None:
@@ -166,7 +133,7 @@ class Driver:
                 self._tell()
                 if self._feed.backlog > BACKLOG:
                     await self._catch_up()
-                if self._inbox or self._ready:
+                if self._inbox or self._traversal.is_ready:
                     await asyncio.sleep(0)
                 elif self._tasks:
                     await self._wait()
@@ -183,8 +150,8 @@ class Driver:
         while self._verdict is None:
             if self._inbox:
                 self._complete(*self._inbox.pop(0))
-            elif self._ready:
-                self._start(*self._ready.pop(0))
+            elif self._traversal.is_ready:
+                self._start()
             else:
                 return
             if monotonic() > ends_at:
@@ -214,45 +181,28 @@ class Driver:
     def _conclude(self, status: RunStatus, error: str) -> None:
         """The first verdict counts."""
         if self._verdict is None:
-            self._verdict = _Verdict(status, error)
+            self._verdict = (status, error)
             self._wake()
 
     def _expire(self) -> None:
-        elapsed = self._clock() - self._started_at
+        elapsed = self._traversal.elapsed
         self.interrupt(
             f"Maximum execution time exceeded: {elapsed:.2f}s > {self._limits.seconds:g}s"
         )
 
-    def _start(self, frame: Frame, index: int, predecessor: int | None) -> None:
-        step = self._plan.steps[index]
-        node = step.node
-        self._starts += 1
-        self._steps += 1
-        execution = Execution(
-            self._new_id(),
-            node.id,
-            node.type,
-            node.title,
-            self._starts,
-            None if predecessor is None else self._plan.graph.nodes[predecessor].id,
-            self._clock(),
-        )
-        self._feed.append(NodeStarted(execution))
-        context = NodeContext(
-            frame.pool, self._run, execution.id, f"{self._run.id}:{node.id}", step.has_recourse
-        )
-        work = _Work(step, frame, execution, context)
-        if step.waits:
-            context.progress = _Progress(self, work)
-            self._launch(work, step.run(context))
-            return
-        try:
-            outcome: Outcome = step.run(context)
-        except Exception as error:
-            outcome = _raised(error)
-        self._complete(work, outcome)
+    def _start(self) -> None:
+        work = self._traversal.start_next()
+        if work is not None:
+            work.context.progress = _Progress(self, work)
+            self._launch(work, work.step.run(work.context))
 
-    def _launch(self, work: _Work, attempt: Coroutine[None, None, Outcome]) -> None:
+    def _complete(self, work: Work, outcome: Outcome) -> None:
+        delay = self._traversal.complete(work, outcome)
+        if delay is not None:
+            assert isinstance(outcome, Failed), "only failures are tried again"
+            self._launch(work, self._try_again(work, delay, outcome))
+
+    def _launch(self, work: Work, attempt: Coroutine[None, None, Outcome]) -> None:
         task = asyncio.get_running_loop().create_task(attempt, name=work.execution.node_id)
         self._tasks[task] = work
         task.add_done_callback(self._land)
@@ -263,147 +213,39 @@ class Driver:
         if task.cancelled():
             outcome: Outcome = Failed("The node was cancelled.", "WorkflowNodeError")
         elif (error := task.exception()) is not None:
-            outcome = _raised(error)
+            outcome = raised(error)
         else:
             outcome = task.result()
         self._inbox.append((work, outcome))
         self._wake()
 
-    async def _try_again(self, work: _Work, delay: float, failure: Failed) -> Outcome:
-        """The next attempt; `failure` is what the one before ended with (`workflow-dsl §10.2`)."""
+    async def _try_again(self, work: Work, delay: float, failure: Failed) -> Outcome:
         await asyncio.sleep(delay)
-        work.retries += 1
-        self._steps += 1
-        self._feed.append(
-            NodeRetried(
-                work.execution,
-                work.retries,
-                failure.error,
-                failure.inputs,
-                failure.process_data,
-                failure.outputs,
-                self._clock(),
-            )
-        )
+        self._traversal.retry(work, failure)
         self._tell()
         outcome: Outcome = await work.step.run(work.context)
         return outcome
 
-    async def tell(self, events: Sequence[Event]) -> None:
+    async def show(self, frame: Frame, chunks: Sequence[TextChunk]) -> None:
+        """A waiting node has made text that may be shown. After the end nobody hears of it."""
+        if chunks and not self._is_over:
+            self._traversal.show(frame, chunks)
+            await self._told()
+
+    async def tell(self, event: Event) -> None:
         """A waiting node has made progress. After the end nobody hears of it."""
-        if events and not self._is_over:
-            for event in events:
-                self._feed.append(event)
-            self._tell()
-            if self._feed.backlog > BACKLOG:
-                await self._catch_up()
+        if not self._is_over:
+            self._feed.append(event)
+            await self._told()
 
-    def _complete(self, work: _Work, outcome: Outcome) -> None:
-        if outcome.usage is not None:
-            self._tokens += outcome.usage.total_tokens
-        if isinstance(outcome, Failed):
-            self._fail(work, outcome)
-        elif outcome.handle:
-            self._succeed(work, outcome)
-        else:
-            error = f"Branch node {work.step.node.id} completed without selecting a branch"
-            self._fail(work, Failed(error, "", outcome.inputs, outcome.process_data))
-
-    def _succeed(self, work: _Work, outcome: Succeeded) -> None:
-        """The order of effects is `workflow-dsl §9.3`: values, edges and the text that they let
-        through, outputs, then the event."""
-        pool = work.frame.pool
-        for selector, value in outcome.updates:
-            pool.set(selector[0], selector[1], value)
-            self._feed.append(VariableUpdated(selector, value))
-        self._leave(work, outcome.outputs, outcome.handle if work.step.node.branches else None)
-        # Dify does so before a success only: a default value is shown when the next node is done.
-        for chunk in work.frame.stream.flush():
-            self._feed.append(chunk)
-        self._feed.append(
-            NodeFinished(
-                work.execution,
-                NodeStatus.SUCCEEDED,
-                outcome.inputs,
-                outcome.process_data,
-                outcome.outputs,
-                outcome.metadata,
-                None,
-                "",
-                self._clock(),
-            )
-        )
-        self._check_steps()
-
-    def _fail(self, work: _Work, failure: Failed) -> None:
-        """An attempt has failed (`workflow-dsl §10.1`)."""
-        self._exceptions += 1
-        retry = work.step.retry
-        delay = None if retry is None else retry.delay(work.retries)
-        if delay is None:
-            self._recover(work, failure)
-        else:
-            self._launch(work, self._try_again(work, delay, failure))
-
-    def _recover(self, work: _Work, failure: Failed) -> None:
-        """No attempt is left: apply the error strategy (`workflow-dsl §10.3`), or fail the run."""
-        node = work.step.node
-        outputs: dict[str, Value] = {
-            "error_message": failure.error,
-            "error_type": failure.error_type,
-        }
-        metadata: dict[str, Value] | None = None
-        status = NodeStatus.EXCEPTION
-        if node.error_strategy is None:
-            status, outputs = NodeStatus.FAILED, failure.outputs
-            self.interrupt(failure.error)
-        else:
-            metadata = {"error_strategy": node.error_strategy.value}
-            if node.error_strategy is ErrorStrategy.DEFAULT_VALUE:
-                outputs = {**(work.step.defaults or {}), **outputs}
-                self._leave(work, outputs, None)
-            else:
-                self._leave(work, outputs, ErrorStrategy.FAIL_BRANCH.value)
-        self._feed.append(
-            NodeFinished(
-                work.execution,
-                status,
-                failure.inputs,
-                failure.process_data,
-                outputs,
-                metadata,
-                failure.error,
-                failure.error_type,
-                self._clock(),
-            )
-        )
-        self._check_steps()
-
-    def _check_steps(self) -> None:
-        """Dify looks at this when a node has finished (`workflow-dsl §17`)."""
-        if self._starts > self._limits.steps:
-            self.interrupt(
-                f"Maximum execution steps exceeded: {self._starts} > {self._limits.steps}"
-            )
-
-    def _leave(self, work: _Work, outputs: dict[str, Value], handle: str | None) -> None:
-        """Store what the node gives and follow its edges."""
-        frame, node = work.frame, work.step.node
-        if outputs:
-            frame.pool.set_all(node.id, outputs)
-        self._follow(frame, frame.scheduler.complete(node.index, handle))
-        if node.node_class is NodeClass.RESPONSE:
-            frame.merge_outputs(outputs)
-
-    def _follow(self, frame: Frame, decision: Decision) -> None:
-        for chunk in frame.stream.edges_taken(decision.taken):
-            self._feed.append(chunk)
-        for index, predecessor in decision.ready:
-            self._ready.append((frame, index, predecessor))
+    async def _told(self) -> None:
+        self._tell()
+        if self._feed.backlog > BACKLOG:
+            await self._catch_up()
 
     async def _seal(self) -> None:
         """Record how the run ended, then show it."""
-        finished = self._finish()
+        finished = self._traversal.end(self._verdict)
         self._feed.publish()
         self._feed.append(finished)
         is_recorded = False
@@ -431,24 +273,6 @@ class Driver:
         async with asyncio.timeout(LAST_WRITE_SECONDS):
             await self._journal.committed(self._feed)
 
-    def _finish(self) -> RunFinished:
-        error: str | None = None
-        if self._verdict is not None:
-            status, error = self._verdict.status, self._verdict.error
-        else:
-            status = RunStatus.PARTIAL_SUCCEEDED if self._exceptions else RunStatus.SUCCEEDED
-        now = self._clock()
-        return RunFinished(
-            status,
-            self._frame.outputs,
-            error,
-            max(0.0, now - self._started_at),
-            self._tokens,
-            self._steps,
-            self._exceptions,
-            now,
-        )
-
     async def _part(self) -> None:
         """Let cancelled nodes clean up. One that ignores its cancellation is left behind."""
         if self._tasks:
@@ -466,19 +290,19 @@ class _Progress:
 
     __slots__ = ("_driver", "_work")
 
-    def __init__(self, driver: Driver, work: _Work) -> None:
+    def __init__(self, driver: Driver, work: Work) -> None:
         self._driver = driver
         self._work = work
 
     async def text(self, selector: Selector, text: str, *, is_final: bool = False) -> None:
-        chunks = self._work.frame.stream.chunk(selector, text, is_final=is_final)
-        await self._driver.tell(chunks)
+        frame = self._work.frame
+        await self._driver.show(frame, frame.stream.chunk(selector, text, is_final=is_final))
 
     async def reasoning(self, text: str, *, is_final: bool = False) -> None:
         node_id = self._work.execution.node_id
         if self._work.frame.stream.shows_reasoning(node_id):
             position = self._work.execution.position
-            await self._driver.tell([ReasoningChunk(node_id, text, is_final, position)])
+            await self._driver.tell(ReasoningChunk(node_id, text, is_final, position))
 
     async def log(
         self,
@@ -504,27 +328,7 @@ class _Progress:
             metadata or {},
             execution.position,
         )
-        await self._driver.tell([entry])
+        await self._driver.tell(entry)
 
     async def resources(self, resources: Sequence[Mapping[str, Value]]) -> None:
-        await self._driver.tell([ResourcesRetrieved(self._work.execution.node_id, resources)])
-
-
-def _root_pool(plan: Plan, run: Run) -> Pool:
-    """The values that are there before the first node runs (`workflow-dsl §7`)."""
-    root = plan.graph.nodes[plan.graph.root]
-    return Pool(
-        {
-            "sys": run.system_values(),
-            "env": dict(plan.environment),
-            "conversation": dict(plan.conversation),
-            root.id: dict(run.inputs),
-        },
-        secrets=plan.secrets,
-        types=plan.types,
-    )
-
-
-def _raised(error: BaseException) -> Failed:
-    """What a node raised, as an outcome (`workflow-dsl §10.1`)."""
-    return Failed(str(error), "WorkflowNodeError")
+        await self._driver.tell(ResourcesRetrieved(self._work.execution.node_id, resources))

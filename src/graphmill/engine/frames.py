@@ -1,25 +1,71 @@
 """Frames: one activation of a graph each. The root is one; a round of an iteration is another."""
 
-from graphmill.engine.plan import Plan
+from typing import Final
+
+from graphmill.engine.context import NodeContext
+from graphmill.engine.events import Execution, FramePosition, TextChunk
+from graphmill.engine.graph import Graph
+from graphmill.engine.plan import Entry, Step
+from graphmill.engine.rounds import RoundEnd, Rounds
 from graphmill.engine.scheduler import Scheduler
 from graphmill.engine.streaming import StreamFilter
+from graphmill.engine.usage import Usage
 from graphmill.variables.pool import Pool
 from graphmill.variables.values import Value
+
+_NOWHERE: Final = FramePosition()
 
 
 class Frame:
     """The state of one activation: who may run, the values, the shown text, the outputs so far.
 
-    Several frames of a run may be open at once; the driver serves them all, and a completion says
-    which frame it is for."""
+    Several frames of a run may be open at once; whoever completes a node says which frame it is
+    for."""
 
-    __slots__ = ("outputs", "pool", "scheduler", "stream")
+    __slots__ = (
+        "container", "depth", "error", "held", "index", "open", "outputs", "path", "pool",
+        "position", "scheduler", "started_at", "starts", "stream", "tags", "usage",
+    )  # fmt: skip
 
-    def __init__(self, plan: Plan, pool: Pool) -> None:
+    def __init__(
+        self,
+        graph: Graph,
+        entry: Entry,
+        pool: Pool,
+        *,
+        started_at: float,
+        container: "Container | None" = None,
+        index: int = 0,
+    ) -> None:
+        """`index` is that of the round in `container`."""
+        self.container = container
+        self.index = index
+        self.position = None if container is None else container.position(index)
+        self.depth: int = 0 if container is None else container.work.frame.depth + 1
+        """Containers around it."""
+        self.path = "" if container is None else container.path(index)
+        self.tags = _tags(self.position)
+        """What the logs of its nodes say about the position."""
         self.pool = pool
-        self.scheduler = Scheduler(plan.graph)
-        self.stream = StreamFilter(plan.streams, pool, self.scheduler.is_skipped)
+        self.scheduler = Scheduler(graph)
+        self.stream = StreamFilter(entry.streams, pool, self.scheduler.is_skipped, self.position)
+        self.held: list[TextChunk] | None = (
+            [] if container is not None and container.holds_text else None
+        )
+        """Text that is shown when the frame ends: others beside it stream, too."""
+        self.started_at = started_at
         self.outputs: dict[str, Value] = {}
+        self.usage: Usage | None = None
+        self.open = 0
+        """Nodes that are ready or at work."""
+        self.starts = 0
+        """Nodes that were started."""
+        self.error: str | None = None
+        """Of the first node that failed without recourse."""
+
+    def spend(self, usage: Usage) -> None:
+        """Add what a node or container used to what the frame used."""
+        self.usage = usage if self.usage is None else self.usage + usage
 
     def merge_outputs(self, outputs: dict[str, Value]) -> None:
         """Add a response node's outputs to the frame's (`workflow-dsl §8`).
@@ -31,3 +77,67 @@ class Frame:
                 self.outputs[name] = before + value
             else:
                 self.outputs[name] = value
+
+
+class Work:
+    """A node at work: which step of which frame, and how often it was tried again."""
+
+    __slots__ = ("context", "execution", "frame", "retries", "step")
+
+    def __init__(
+        self, step: Step, frame: Frame, execution: Execution, context: NodeContext
+    ) -> None:
+        self.step = step
+        self.frame = frame
+        self.execution = execution
+        self.context = context
+        self.retries = 0
+
+
+class Container:
+    """An iteration or loop at work: its rounds, and how many of them are open."""
+
+    __slots__ = ("is_left", "open", "rounds", "usage", "work")
+
+    def __init__(self, work: Work, rounds: Rounds) -> None:
+        self.work = work
+        self.rounds = rounds
+        self.open = 0
+        self.usage: Usage | None = None
+        self.is_left = False
+        """Did a node inside ask to leave?"""
+
+    def spend(self, usage: Usage) -> None:
+        self.usage = usage if self.usage is None else self.usage + usage
+
+    @property
+    def holds_text(self) -> bool:
+        return self.rounds.is_parallel or self.work.frame.held is not None
+
+    def position(self, index: int) -> FramePosition:
+        """Of its round `index`; what encloses it is named as well (`workflow-dsl §11`)."""
+        outer, node = self.work.frame.position or _NOWHERE, self.work.step.node
+        if node.type == "loop":
+            return FramePosition(outer.iteration_id, outer.iteration_index, node.id, index)
+        return FramePosition(node.id, index, outer.loop_id, outer.loop_index)
+
+    def path(self, index: int) -> str:
+        """Tells its round `index` from all other frames of the run."""
+        return f"{self.work.frame.path}/{self.work.step.node.id}/{index}"
+
+    def end_of(self, frame: Frame, now: float) -> RoundEnd:
+        seconds = max(0.0, now - frame.started_at)
+        return RoundEnd(frame.index, frame.pool, frame.error, seconds, self.is_left)
+
+
+def _tags(position: FramePosition | None) -> dict[str, Value] | None:
+    if position is None:
+        return None
+    tags: dict[str, Value] = {}
+    if position.iteration_id is not None:
+        tags["iteration_id"] = position.iteration_id
+        tags["iteration_index"] = position.iteration_index
+    if position.loop_id is not None:
+        tags["loop_id"] = position.loop_id
+        tags["loop_index"] = position.loop_index
+    return tags

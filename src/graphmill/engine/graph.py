@@ -17,6 +17,8 @@ class NodeClass(StrEnum):
     RESPONSE = "response"
     CONTAINER = "container"
     EXECUTABLE = "executable"
+    ENTRY = "entry"
+    """Where the rounds of a container begin: there is nothing to run, and nothing is told of it."""
 
 
 class ErrorStrategy(StrEnum):

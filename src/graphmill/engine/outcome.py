@@ -19,6 +19,8 @@ class Succeeded:
     """The exit to leave by; only branch nodes have more than one."""
     updates: tuple[tuple[Selector, Value], ...] = ()
     """Variables of others that this node writes (assigner)."""
+    leaves: str = ""
+    """Id of the loop that this node ends with the round that is under way (loop-end)."""
     usage: Usage | None = None
     """Of the models that were called."""
 

@@ -12,17 +12,30 @@ from graphmill.variables.values import Value
 
 
 @dataclass(frozen=True, slots=True)
+class Entry:
+    """Where a frame begins."""
+
+    node: int
+    streams: StreamPlan
+    """What the response nodes of such a frame show."""
+    members: tuple[str, ...] = ()
+    """Ids of the nodes right inside the container: a round knows nothing of their last one."""
+
+
+@dataclass(frozen=True, slots=True)
 class Step:
     """A node of the graph together with what runs it."""
 
     node: GraphNode
     run: Callable[[Any], Any]
-    """`NodeContext` → `Outcome`, or an awaitable of it when `waits`."""
+    """`NodeContext` → `Outcome` or `Rounds`, or an awaitable of an outcome when `waits`."""
     waits: bool
     retry: RetryPolicy | None = None
     """For waiting nodes only."""
     defaults: dict[str, Value] | None = None
     """Outputs of the `default-value` strategy."""
+    entry: Entry | None = None
+    """Of a container: where its rounds begin."""
 
     @property
     def has_recourse(self) -> bool:
@@ -33,10 +46,11 @@ class Step:
 class Plan:
     graph: Graph
     steps: tuple[Step, ...]
-    streams: StreamPlan
+    entry: Entry
+    """Where runs begin."""
     environment: dict[str, Value]
     conversation: dict[str, Value]
     secrets: frozenset[str]
     """Names of the environment variables that logs must mask."""
     types: Mapping[Selector, str] = field(default_factory=dict)
-    """Declared types of the conversation variables: assigners keep to them."""
+    """Declared types of conversation and loop variables: assigners keep to them."""

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from graphmill.engine.events import TextChunk
+from graphmill.engine.events import FramePosition, TextChunk
 from graphmill.engine.graph import Edge, Graph, NodeClass
 from graphmill.variables.pool import Pool
 from graphmill.variables.selectors import Selector
@@ -30,7 +30,7 @@ class ResponseStream:
 
 @dataclass(frozen=True, slots=True)
 class StreamPlan:
-    """What all runs of a version share: the templates, and what holds each of them back."""
+    """What all frames of one kind share: the templates, and what holds each of them back."""
 
     responses: tuple[ResponseStream, ...]
     """Ascending by node id: the order in which sessions activate together."""
@@ -44,9 +44,13 @@ class StreamPlan:
 
 
 def plan_streams(
-    graph: Graph, responses: Iterable[ResponseStream], writes: Mapping[int, frozenset[Selector]]
+    graph: Graph,
+    root: int,
+    responses: Iterable[ResponseStream],
+    writes: Mapping[int, frozenset[Selector]],
 ) -> StreamPlan:
-    """`writes`: by node, the two-part selectors of the variables that it changes (assigners).
+    """`responses` are those of the frames that begin at node `root`. `writes`: by node, the
+    two-part selectors of the variables that it changes (assigners).
 
     `workflow-dsl §13.2` frees a response as soon as all blocking edges on one path to it are taken.
     A run takes edges of nodes that it has reached, so the last of them decides alone: it is the one
@@ -57,7 +61,7 @@ def plan_streams(
     for number, response in enumerate(ordered):
         blocking = _blocking_edges(graph, response, writes)
         before = _nodes_before(graph, response.node, blocking)
-        if graph.root in before:
+        if root in before:
             free.append(number)
         for edge in blocking:
             if graph.edges[edge].target in before:
@@ -123,14 +127,21 @@ class StreamFilter:
 
     __slots__ = (
         "_active", "_buffers", "_cursor", "_has_begun", "_held", "_is_skipped", "_plan", "_pool",
-        "_waiting",
+        "_position", "_waiting",
     )  # fmt: skip
 
-    def __init__(self, plan: StreamPlan, pool: Pool, is_skipped: Callable[[int], bool]) -> None:
+    def __init__(
+        self,
+        plan: StreamPlan,
+        pool: Pool,
+        is_skipped: Callable[[int], bool],
+        position: FramePosition | None = None,
+    ) -> None:
         """`is_skipped(number of a node)`: will it not run in this frame?"""
         self._plan = plan
         self._pool = pool
         self._is_skipped = is_skipped
+        self._position = position
         self._held = list(range(len(plan.responses)))
         self._has_begun = False
         self._waiting: list[ResponseStream] = []
@@ -200,18 +211,18 @@ class StreamFilter:
     def _show(self, segment: Segment, response: ResponseStream, shown: list[TextChunk]) -> bool:
         """Show a segment as far as possible. Is it done?"""
         if isinstance(segment, str):
-            shown.append(TextChunk((response.node_id, "answer"), segment))
+            shown.append(TextChunk((response.node_id, "answer"), segment, self._position))
             return True
         producer = self._plan.producers.get(segment[0])
         if producer is not None and self._is_skipped(producer):
             return True
         buffer = self._buffers.get(segment)
         if buffer is not None:
-            shown += [TextChunk(segment, text) for text in buffer.texts]
+            shown += [TextChunk(segment, text, self._position) for text in buffer.texts]
             buffer.texts.clear()
             return buffer.is_closed
         value = self._pool.find(segment)
         if isinstance(value, Missing):
             return False
-        shown.append(TextChunk(segment, render_markdown(value)))
+        shown.append(TextChunk(segment, render_markdown(value), self._position))
         return True

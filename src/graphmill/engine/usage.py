@@ -36,6 +36,15 @@ class Usage:
         """None when no part of it is known."""
         return _sum((self.prompt_price, self.completion_price))
 
+    def metadata(self) -> dict[str, Value]:
+        """The totals, as the logs of a node say them (`service-api §11.3`)."""
+        price = self.total_price
+        return {
+            "total_tokens": self.total_tokens,
+            "total_price": None if price is None else float(price),
+            "currency": self.currency,
+        }
+
     def __add__(self, other: "Usage") -> "Usage":
         """Both together, at the prices and times of the later one."""
         return Usage(

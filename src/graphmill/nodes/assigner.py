@@ -77,14 +77,13 @@ class ItemsAssigner:
         if data.items is None:
             raise ValueError("items: an assigner of version 2 needs them")
         self._items = data.items
-        self._namespaces = {name for item in data.items for name in item.variable_selector[:1]}
         self._shown: dict[str, Value] = data.model_dump(
             mode="json",
             exclude={"assigned_variable_selector", "write_mode", "input_variable_selector"},
         )
 
     def run(self, context: NodeContext) -> Outcome:
-        pool = context.pool.child(self._namespaces)
+        pool = context.pool.child()
         updates: dict[Selector, Value] = {}
         try:
             for item in self._items:

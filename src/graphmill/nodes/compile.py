@@ -1,8 +1,8 @@
 """A loaded workflow to the plan that its runs share: the only way a version comes to life."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from inspect import iscoroutinefunction
 from typing import Final
 
@@ -20,7 +20,7 @@ from graphmill.dsl.model import (
 from graphmill.dsl.problems import did_you_mean, in_order, node_problem
 from graphmill.dsl.upgrade import START_TYPES
 from graphmill.engine.graph import Edge, ErrorStrategy, GraphNode, NodeClass, build_graph
-from graphmill.engine.plan import Plan, Step
+from graphmill.engine.plan import Entry, Plan, Step
 from graphmill.engine.streaming import ResponseStream, Segment, plan_streams
 from graphmill.errors import WorkflowInvalid
 from graphmill.nodes.base import Node, NodePorts, NodeType
@@ -41,8 +41,12 @@ class _Part:
 
     step: Step
     stream: tuple[Segment, ...]
-    """What it streams in the root graph."""
+    """What it streams."""
     writes: frozenset[Selector]
+    entry: str | None
+    """Of a container: id of the node that its rounds begin at."""
+    types: Mapping[Selector, str]
+    """Types that its variables keep."""
 
 
 def compile_plan(
@@ -152,15 +156,11 @@ def _compile_node(
             recourse.retry if node_type.retries else None,
             recourse.defaults,
         ),
-        () if _is_inside(node) else node_type.stream_template(data),
+        node_type.stream_template(data),
         frozenset(selector[:2] for selector in node_type.writes(data)),
+        None if node_type.entry is None else node_type.entry(data),
+        {(node.id, name): kept for name, kept in node_type.declares(data).items()},
     )
-
-
-def _is_inside(node: NodeDefinition) -> bool:
-    """Does an iteration or loop run the node? Its text is then not the root's (`§13.6`)."""
-    data = node.data
-    return bool(node.parent_id or data.get("isInIteration") or data.get("isInLoop"))
 
 
 def _type_of(node: NodeDefinition, node_types: Mapping[str, NodeType]) -> NodeType:
@@ -208,25 +208,31 @@ def _plan(workflow: Workflow, parts: Sequence[_Part], environment: dict[str, Val
     assert workflow.root is not None, "a graph without a root was refused"
     nodes = [part.step.node for part in parts]
     indexes = {node.id: node.index for node in nodes}
+    root = indexes[workflow.root]
     graph = build_graph(
         nodes,
         _edges(workflow, nodes, indexes),
-        root=indexes[workflow.root],
+        root=root,
         inactive_roots=[indexes[node_id] for node_id in workflow.inactive_roots],
     )
-    streams = plan_streams(
-        graph,
-        [
-            ResponseStream(node.index, node.id, part.stream)
-            for node, part in zip(nodes, parts, strict=True)
-            if part.stream
-        ],
-        {node.index: part.writes for node, part in zip(nodes, parts, strict=True) if part.writes},
-    )
+
+    def entry(node: int, container: str | None) -> Entry:
+        """The start of the frames of `container`; None is the run's."""
+        inside = [part for part in parts if part.step.node.container == container]
+        streams = plan_streams(graph, node, _responses(inside), writes)
+        members = () if container is None else tuple(part.step.node.id for part in inside)
+        return Entry(node, streams, members)
+
+    writes = {part.step.node.index: part.writes for part in parts if part.writes}
     return Plan(
         graph=graph,
-        steps=tuple(part.step for part in parts),
-        streams=streams,
+        steps=tuple(
+            part.step
+            if part.entry is None
+            else replace(part.step, entry=entry(indexes[part.entry], part.step.node.id))
+            for part in parts
+        ),
+        entry=entry(root, None),
         environment=environment,
         conversation={variable.name: variable.value for variable in workflow.conversation},
         secrets=frozenset(
@@ -235,8 +241,17 @@ def _plan(workflow: Workflow, parts: Sequence[_Part], environment: dict[str, Val
         types={
             ("conversation", variable.name): _declared_type(variable)
             for variable in workflow.conversation
-        },
+        }
+        | {selector: kept for part in parts for selector, kept in part.types.items()},
     )
+
+
+def _responses(parts: Iterable[_Part]) -> list[ResponseStream]:
+    return [
+        ResponseStream(part.step.node.index, part.step.node.id, part.stream)
+        for part in parts
+        if part.stream
+    ]
 
 
 def _declared_type(variable: VariableDefinition) -> str:

@@ -13,6 +13,7 @@ from graphmill.variables.selectors import Selector
 from graphmill.variables.values import MISSING, Found, Value, type_of
 
 NO_TYPES: Final[Mapping[Selector, str]] = MappingProxyType({})
+_EMPTY: Final[Mapping[str, Value]] = MappingProxyType({})
 
 
 class Pool:
@@ -20,7 +21,7 @@ class Pool:
 
     def __init__(
         self,
-        namespaces: dict[str, dict[str, Value]],
+        namespaces: dict[str, Mapping[str, Value]],
         *,
         secrets: frozenset[str] = frozenset(),
         types: Mapping[Selector, str] = NO_TYPES,
@@ -30,6 +31,7 @@ class Pool:
         `types` are those that variables keep whatever they hold: a list of texts that is empty now
         is still a list of texts, a whole number that was divided is still called an integer."""
         self._namespaces = namespaces
+        """The inner mappings are replaced and never changed, for children share them."""
         self._types = types
         self.secrets = secrets
 
@@ -55,30 +57,28 @@ class Pool:
         """The type of the variable at `selector`, which holds `value`."""
         return self._types.get(selector) or type_of(value)
 
-    def child(self, writable: Iterable[str]) -> "Pool":
-        """A pool with the same values; what is set in its `writable` namespaces stays in it."""
-        namespaces = dict(self._namespaces)
-        for name in writable:
-            namespaces[name] = dict(namespaces.get(name, ()))
-        return Pool(namespaces, secrets=self.secrets, types=self._types)
+    def child(self) -> "Pool":
+        """A pool with the same values. What is set in either of the two stays in it."""
+        return Pool(dict(self._namespaces), secrets=self.secrets, types=self._types)
 
     def set(self, namespace: str, name: str, value: Value) -> None:
-        names = self._namespaces.get(namespace)
-        if names is None:
-            self._namespaces[namespace] = {name: value}
-        else:
-            names[name] = value
+        self._namespaces[namespace] = {**self._namespaces.get(namespace, _EMPTY), name: value}
 
     def set_all(self, namespace: str, values: Mapping[str, Value]) -> None:
         """Store every output of a node; names it set before and does not set now stay."""
-        names = self._namespaces.get(namespace)
-        if names is None:
-            self._namespaces[namespace] = dict(values)
-        else:
-            names.update(values)
+        self._namespaces[namespace] = {**self._namespaces.get(namespace, _EMPTY), **values}
+
+    def adopt(self, namespace: str, other: "Pool") -> None:
+        """Hold in `namespace` what `other` holds there."""
+        if namespace in other._namespaces:
+            self._namespaces[namespace] = other._namespaces[namespace]
+
+    def forget(self, namespaces: Iterable[str]) -> None:
+        for namespace in namespaces:
+            self._namespaces.pop(namespace, None)
 
     def is_secret(self, selector: Selector | str) -> bool:
         return len(selector) == 2 and selector[0] == "env" and selector[1] in self.secrets
 
     def namespace(self, name: str) -> Mapping[str, Value]:
-        return self._namespaces.get(name, {})
+        return self._namespaces.get(name, _EMPTY)

@@ -1,0 +1,411 @@
+"""One run's way through its graph, frame by frame: what runs next, what an outcome changes, what is
+told of it. Nothing here waits."""
+
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from graphmill.engine.context import NodeContext
+from graphmill.engine.events import (
+    ContainerFinished,
+    ContainerStarted,
+    Event,
+    Execution,
+    NodeFinished,
+    NodeRetried,
+    NodeStarted,
+    NodeStatus,
+    RoundStarted,
+    RunFinished,
+    RunStarted,
+    RunStatus,
+    TextChunk,
+    VariableUpdated,
+)
+from graphmill.engine.frames import Container, Frame, Work
+from graphmill.engine.graph import ErrorStrategy, NodeClass
+from graphmill.engine.outcome import Failed, Outcome, Succeeded
+from graphmill.engine.plan import Plan
+from graphmill.engine.rounds import Round, Rounds
+from graphmill.engine.run import Run
+from graphmill.engine.scheduler import Decision
+from graphmill.engine.usage import Usage
+from graphmill.variables.pool import Pool
+from graphmill.variables.values import Value
+
+DEEPEST: Final = 50
+"""Levels of containers around a container."""
+
+
+class Traversal:
+    """The state of a run and the only writer of it.
+
+    Call `begin`, then `start_next` while `is_ready`, and `complete` with the outcome of each node
+    that it gave back to be awaited. The run has ended when nothing is ready and nothing awaited."""
+
+    __slots__ = (
+        "_clock", "_emit", "_exceptions", "_fail_run", "_new_id", "_plan", "_ready", "_root",
+        "_run", "_started_at", "_starts", "_step_limit", "_steps", "_tokens",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        run: Run,
+        plan: Plan,
+        emit: Callable[[Event], None],
+        fail_run: Callable[[str], None],
+        *,
+        step_limit: int,
+        clock: Callable[[], float],
+        new_id: Callable[[], str],
+    ) -> None:
+        """`fail_run` is called with the reason when the run must end as `failed`."""
+        self._run = run
+        self._plan = plan
+        self._emit = emit
+        self._fail_run = fail_run
+        self._step_limit = step_limit
+        self._clock = clock
+        self._new_id = new_id
+        self._started_at = clock()
+        self._root = Frame(
+            plan.graph, plan.entry, _root_pool(plan, run), started_at=self._started_at
+        )
+        # A list, not a deque: an empty deque is a tenth of what a waiting run costs.
+        self._ready: list[tuple[Frame, int, int | None]] = []
+        self._starts = 0
+        self._steps = 0
+        self._tokens = 0
+        self._exceptions = 0
+
+    @property
+    def is_ready(self) -> bool:
+        """Is there a node to start?"""
+        return bool(self._ready)
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds since the start."""
+        return max(0.0, self._clock() - self._started_at)
+
+    def begin(self) -> None:
+        root = self._root
+        system = {f"sys.{name}": value for name, value in root.pool.namespace("sys").items()}
+        self._emit(RunStarted({**self._run.inputs, **system}, self._started_at))
+        self._follow(root, root.scheduler.start(self._plan.entry.node))
+
+    def start_next(self) -> Work | None:
+        """Start a node that is ready. One that waits is given back: run it and `complete` it."""
+        frame, index, predecessor = self._ready.pop(0)
+        step = self._plan.steps[index]
+        if step.node.node_class is NodeClass.ENTRY:
+            self._follow(frame, frame.scheduler.complete(index, None))
+            self._settle(frame)
+            return None
+        work = self._start(frame, index, predecessor)
+        if step.waits:
+            return work
+        try:
+            outcome: Outcome | Rounds = step.run(work.context)
+        except Exception as error:
+            outcome = raised(error)
+        if isinstance(outcome, Rounds):
+            self._open(work, outcome)
+        else:
+            self.complete(work, outcome)
+        return None
+
+    def complete(self, work: Work, outcome: Outcome) -> float | None:
+        """An attempt has ended. Seconds until the next one is due, or None when it was the last."""
+        frame = work.frame
+        if outcome.usage is not None:
+            frame.spend(outcome.usage)
+            self._tokens += outcome.usage.total_tokens
+        if isinstance(outcome, Succeeded) and not outcome.handle:
+            error = f"Branch node {work.step.node.id} completed without selecting a branch"
+            outcome = Failed(error, "", outcome.inputs, outcome.process_data)
+        if isinstance(outcome, Succeeded):
+            self._succeed(work, outcome)
+        else:
+            if frame.container is None:
+                self._exceptions += 1
+            delay = None if work.step.retry is None else work.step.retry.delay(work.retries)
+            if delay is not None:
+                return delay
+            self._recover(work, outcome)
+        if frame.starts > self._step_limit:
+            self._fail(
+                frame, f"Maximum execution steps exceeded: {frame.starts} > {self._step_limit}"
+            )
+        self._settle(frame)
+        return None
+
+    def retry(self, work: Work, failure: Failed) -> None:
+        """The next attempt begins; `failure` is what the one before ended with (`§10.2`)."""
+        work.retries += 1
+        if work.frame.container is None:
+            self._steps += 1
+        self._emit(
+            NodeRetried(
+                work.execution,
+                work.retries,
+                failure.error,
+                failure.inputs,
+                failure.process_data,
+                failure.outputs,
+                self._clock(),
+            )
+        )
+
+    def show(self, frame: Frame, chunks: Sequence[TextChunk]) -> None:
+        """Tell streamed text of `frame`, or keep it for when the frame has ended."""
+        if frame.held is None:
+            for chunk in chunks:
+                self._emit(chunk)
+        else:
+            frame.held += chunks
+
+    def end(self, verdict: tuple[RunStatus, str] | None) -> RunFinished:
+        """The run's last event; `verdict` if something else than its nodes decided the end."""
+        error: str | None = None
+        if verdict is not None:
+            status, error = verdict
+        else:
+            status = RunStatus.PARTIAL_SUCCEEDED if self._exceptions else RunStatus.SUCCEEDED
+        return RunFinished(
+            status,
+            self._root.outputs,
+            error,
+            self.elapsed,
+            self._tokens,
+            self._steps,
+            self._exceptions,
+            self._clock(),
+        )
+
+    def _start(self, frame: Frame, index: int, predecessor: int | None) -> Work:
+        step = self._plan.steps[index]
+        node = step.node
+        frame.starts += 1
+        self._starts += 1
+        if frame.container is None:
+            self._steps += 1
+        execution = Execution(
+            self._new_id(),
+            node.id,
+            node.type,
+            node.title,
+            self._starts,
+            None if predecessor is None else self._plan.graph.nodes[predecessor].id,
+            self._clock(),
+            frame.position,
+        )
+        self._emit(NodeStarted(execution))
+        key = f"{self._run.id}:{node.id}{frame.path}"
+        context = NodeContext(frame.pool, self._run, execution.id, key, step.has_recourse)
+        return Work(step, frame, execution, context)
+
+    def _succeed(self, work: Work, outcome: Succeeded) -> None:
+        """The order of effects is `workflow-dsl §9.3`: values, edges and the text that they let
+        through, outputs, then the event."""
+        frame = work.frame
+        for selector, value in outcome.updates:
+            frame.pool.set(selector[0], selector[1], value)
+            self._emit(VariableUpdated(selector, value))
+        if outcome.leaves:
+            _leave_loop(frame, outcome.leaves)
+        self._leave(work, outcome.outputs, outcome.handle if work.step.node.branches else None)
+        # Dify does so before a success only: a default value is shown when the next node is done.
+        self.show(frame, frame.stream.flush())
+        self._emit(
+            NodeFinished(
+                work.execution,
+                NodeStatus.SUCCEEDED,
+                outcome.inputs,
+                outcome.process_data,
+                outcome.outputs,
+                _tagged(outcome.metadata, frame),
+                None,
+                "",
+                self._clock(),
+            )
+        )
+
+    def _recover(self, work: Work, failure: Failed) -> None:
+        """No attempt is left: apply the error strategy (`workflow-dsl §10.3`) or fail."""
+        node = work.step.node
+        outputs: dict[str, Value] = {
+            "error_message": failure.error,
+            "error_type": failure.error_type,
+        }
+        metadata: dict[str, Value] | None = None
+        status = NodeStatus.EXCEPTION
+        if node.error_strategy is None:
+            status, outputs = NodeStatus.FAILED, failure.outputs
+            self._fail(work.frame, failure.error)
+        else:
+            metadata = {"error_strategy": node.error_strategy.value}
+            if node.error_strategy is ErrorStrategy.DEFAULT_VALUE:
+                outputs = {**(work.step.defaults or {}), **outputs}
+                self._leave(work, outputs, None)
+            else:
+                self._leave(work, outputs, ErrorStrategy.FAIL_BRANCH.value)
+        self._emit(
+            NodeFinished(
+                work.execution,
+                status,
+                failure.inputs,
+                failure.process_data,
+                outputs,
+                _tagged(metadata, work.frame),
+                failure.error,
+                failure.error_type,
+                self._clock(),
+            )
+        )
+
+    def _fail(self, frame: Frame, error: str) -> None:
+        """Nothing new begins in `frame`. The first reason counts."""
+        if frame.error is None:
+            frame.error = error
+            if frame.container is None:
+                self._fail_run(error)
+
+    def _leave(self, work: Work, outputs: dict[str, Value], handle: str | None) -> None:
+        """Store what the node gives and follow its edges."""
+        frame, node = work.frame, work.step.node
+        if outputs:
+            frame.pool.set_all(node.id, outputs)
+        self._follow(frame, frame.scheduler.complete(node.index, handle))
+        if node.node_class is NodeClass.RESPONSE:
+            frame.merge_outputs(outputs)
+
+    def _follow(self, frame: Frame, decision: Decision) -> None:
+        if frame.error is not None:
+            return
+        self.show(frame, frame.stream.edges_taken(decision.taken))
+        for index, predecessor in decision.ready:
+            frame.open += 1
+            self._ready.append((frame, index, predecessor))
+
+    def _settle(self, frame: Frame) -> None:
+        """A node of `frame` is done with. Was it the last one of a round?"""
+        frame.open -= 1
+        if frame.open == 0 and frame.container is not None:
+            self._close(frame, frame.container)
+            self._advance(frame.container)
+
+    # --- containers (`workflow-dsl §11`) ----------------------------------------------------------
+
+    def _open(self, work: Work, rounds: Rounds) -> None:
+        if work.frame.depth == DEEPEST:
+            # A container can lead into itself, through an edge out of its body.
+            error = f"Iterations and loops are nested more than {DEEPEST} levels deep"
+            self.complete(work, Failed(error, inputs=rounds.inputs))
+            return
+        self._emit(ContainerStarted(work.execution, rounds.inputs, rounds.metadata))
+        self._advance(Container(work, rounds))
+
+    def _advance(self, container: Container) -> None:
+        """Begin the rounds whose time has come, or end the container when there are none."""
+        while (next_round := container.rounds.next()) is not None:
+            self._begin_round(container, next_round)
+        if container.open == 0:
+            self._conclude(container)
+
+    def _begin_round(self, container: Container, next_round: Round) -> None:
+        entry = container.work.step.entry
+        assert entry is not None, "containers are compiled with the start of their rounds"
+        if next_round.is_announced:
+            self._announce(container, next_round)
+        next_round.pool.forget(entry.members)
+        frame = Frame(
+            self._plan.graph,
+            entry,
+            next_round.pool,
+            started_at=self._clock(),
+            container=container,
+            index=next_round.index,
+        )
+        container.open += 1
+        self._follow(frame, frame.scheduler.start(entry.node))
+
+    def _announce(self, container: Container, next_round: Round) -> None:
+        self._emit(
+            RoundStarted(
+                container.work.execution,
+                next_round.index,
+                next_round.outputs_before,
+                self._clock(),
+            )
+        )
+
+    def _close(self, frame: Frame, container: Container) -> None:
+        """A round has ended."""
+        around = container.work.frame
+        container.open -= 1
+        if frame.usage is not None:
+            container.spend(frame.usage)
+        if frame.held:
+            self.show(around, frame.held)
+        if container.rounds.merges_outputs and frame.error is None:
+            around.merge_outputs(frame.outputs)
+        container.rounds.finish(container.end_of(frame, self._clock()))
+
+    def _conclude(self, container: Container) -> None:
+        work, rounds = container.work, container.rounds
+        if container.usage is not None:
+            work.frame.spend(container.usage)
+        conclusion = rounds.conclude(container.usage or Usage())
+        outcome = conclusion.outcome
+        if conclusion.announced is not None:
+            self._announce(container, conclusion.announced)
+        failure = outcome if isinstance(outcome, Failed) else None
+        self._emit(
+            ContainerFinished(
+                work.execution,
+                NodeStatus.SUCCEEDED if failure is None else NodeStatus.FAILED,
+                rounds.inputs,
+                outcome.outputs,
+                conclusion.metadata,
+                conclusion.steps,
+                None if failure is None else failure.error,
+                self._clock(),
+            )
+        )
+        self.complete(work, outcome)
+
+
+def raised(error: BaseException) -> Failed:
+    """What a node raised, as an outcome (`workflow-dsl §10.1`)."""
+    return Failed(str(error), "WorkflowNodeError")
+
+
+def _leave_loop(frame: Frame, loop_id: str) -> None:
+    """The innermost loop of that id around `frame` begins no further round."""
+    container = frame.container
+    while container is not None:
+        if container.work.step.node.id == loop_id:
+            container.is_left = True
+            return
+        container = container.work.frame.container
+
+
+def _tagged(metadata: dict[str, Value] | None, frame: Frame) -> dict[str, Value] | None:
+    if frame.tags is None:
+        return metadata
+    return {**frame.tags, **(metadata or {})}
+
+
+def _root_pool(plan: Plan, run: Run) -> Pool:
+    """The values that are there before the first node runs (`workflow-dsl §7`)."""
+    root = plan.graph.nodes[plan.entry.node]
+    return Pool(
+        {
+            "sys": run.system_values(),
+            "env": plan.environment,
+            "conversation": plan.conversation,
+            root.id: run.inputs,
+        },
+        secrets=plan.secrets,
+        types=plan.types,
+    )
