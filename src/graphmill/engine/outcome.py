@@ -32,6 +32,7 @@ class Failed:
     inputs: dict[str, Value] = field(default_factory=dict)
     process_data: dict[str, Value] = field(default_factory=dict)
     outputs: dict[str, Value] = field(default_factory=dict)
+    metadata: dict[str, Value] | None = None
     usage: Usage | None = None
 
 

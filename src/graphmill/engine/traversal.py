@@ -237,7 +237,7 @@ class Traversal:
             "error_message": failure.error,
             "error_type": failure.error_type,
         }
-        metadata: dict[str, Value] | None = None
+        metadata = failure.metadata
         status = NodeStatus.EXCEPTION
         if node.error_strategy is None:
             status, outputs = NodeStatus.FAILED, failure.outputs
