@@ -15,6 +15,7 @@ from graphmill.dsl.rules import Doubt, NodeFacts
 from graphmill.engine.context import NodeContext
 from graphmill.engine.graph import NodeClass
 from graphmill.engine.outcome import Outcome
+from graphmill.engine.rounds import Rounds
 from graphmill.engine.streaming import Segment
 from graphmill.ports.code import CodeRunner, TemplateEngine
 from graphmill.ports.conversations import Conversations, NoConversations
@@ -49,9 +50,9 @@ SelectorField: TypeAlias = Annotated[tuple[str, ...], AfterValidator(parse_selec
 
 
 class InlineNode(Protocol):
-    """A node that needs no waiting: the driver runs it in place."""
+    """A node that needs no waiting: the traversal runs it in place. A container gives rounds."""
 
-    def run(self, context: NodeContext) -> Outcome: ...
+    def run(self, context: NodeContext) -> Outcome | Rounds: ...
 
 
 class WaitingNode(Protocol):
@@ -81,6 +82,10 @@ def _nothing(data: NodeData) -> tuple[()]:
     return ()
 
 
+def _no_types(data: NodeData) -> Mapping[str, str]:
+    return {}
+
+
 @dataclass(frozen=True, slots=True)
 class NodeType:
     """One entry of the registry."""
@@ -100,6 +105,10 @@ class NodeType:
     """(data) → variables of others that it changes: streaming waits for them (`§13.2`)."""
     stream_template: Callable[[Any], tuple[Segment, ...]] = _nothing
     """(data) → what a response node streams, piece by piece (`workflow-dsl §13.1`)."""
+    entry: Callable[[Any], str] | None = None
+    """(data) → id of the node that the rounds of a container begin at."""
+    declares: Callable[[Any], Mapping[str, str]] = _no_types
+    """(data) → types that some of its variables keep whatever they hold, by name."""
     handles: Callable[[Any], frozenset[str]] | None = None
     """(data) → the exits of a branch node; for the checker."""
     doubts: Callable[[Any], tuple[Doubt, ...]] = _nothing

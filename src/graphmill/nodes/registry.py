@@ -10,7 +10,10 @@ from graphmill.nodes.document_extractor import DOCUMENT_EXTRACTOR
 from graphmill.nodes.end import END
 from graphmill.nodes.http_request.node import HTTP_REQUEST
 from graphmill.nodes.if_else import IF_ELSE
+from graphmill.nodes.iteration import ITERATION
 from graphmill.nodes.list_operator import LIST_OPERATOR
+from graphmill.nodes.loop import LOOP
+from graphmill.nodes.loop_ends import ITERATION_START, LOOP_END, LOOP_START
 from graphmill.nodes.start import START
 from graphmill.nodes.template_transform import TEMPLATE_TRANSFORM
 from graphmill.nodes.variable_aggregator import VARIABLE_AGGREGATOR
@@ -25,7 +28,12 @@ NODE_TYPES: Final[dict[str, NodeType]] = {
         END,
         HTTP_REQUEST,
         IF_ELSE,
+        ITERATION,
+        ITERATION_START,
         LIST_OPERATOR,
+        LOOP,
+        LOOP_END,
+        LOOP_START,
         START,
         TEMPLATE_TRANSFORM,
         VARIABLE_AGGREGATOR,
