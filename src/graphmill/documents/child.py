@@ -52,6 +52,8 @@ def main(kind: str, content: str) -> dict[str, str]:
         return {"text": parse(b64decode(content))}
     except MemoryError:
         raise
+    except RecursionError:
+        return {"refusal": f"{complaint}: it is nested too deeply"}
     # Parsers of broken files raise whatever they stumble over.
     except Exception as error:
         return {"refusal": f"{complaint}: {str(error) or type(error).__name__}"}

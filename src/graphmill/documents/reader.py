@@ -12,6 +12,7 @@ from graphmill.errors import (
     CodeUnavailable,
     DocumentUnreadable,
     FileNotFound,
+    NoWall,
     OutboundRefused,
     StoreError,
 )
@@ -98,8 +99,12 @@ class Documents:
             answer = (await self._runner.run("python3", _CALL, inputs)).value
         except CodeFailed as error:
             raise DocumentUnreadable(_REASONS.get(error.kind, _BROKEN)) from error
+        except NoWall as error:
+            raise DocumentUnreadable(
+                f"Documents cannot be read on this host: {error.reason}."
+            ) from error
         except CodeUnavailable as error:
-            raise DocumentUnreadable(f"Documents cannot be read here: {error}") from error
+            raise DocumentUnreadable(f"Documents cannot be read now: {error}") from error
         match answer:
             case {"text": str(text)}:
                 return text

@@ -2,7 +2,7 @@
 
 import sys
 import sysconfig
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -23,7 +23,16 @@ class ModuleSandbox:
 
     Nothing is started before the first call."""
 
-    def __init__(self, settings: SandboxSettings, limits: CodeLimits, module: str) -> None:
+    def __init__(
+        self,
+        settings: SandboxSettings,
+        limits: CodeLimits,
+        module: str,
+        *,
+        layers_off: Sequence[str] = (),
+    ) -> None:
+        """`layers_off` leaves out walls that this host has, to see what happens on one that has
+        not."""
         required = Isolation.FULL if settings.require_isolation == "full" else Isolation.SECCOMP
         paths = sysconfig.get_paths()
         self._fork_server = ForkServer(
@@ -31,6 +40,7 @@ class ModuleSandbox:
             package_folders=tuple(dict.fromkeys((str(_HERE), paths["purelib"], paths["platlib"]))),
             packages=(module,),
             required=Isolation.NONE if settings.allow_unsandboxed else required,
+            layers_off=layers_off,
         )
 
     async def run(self, language: str, source: str, inputs: Mapping[str, Value]) -> CodeResult:

@@ -17,6 +17,9 @@ _BYTE_ORDER_MARKS: Final = (
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
 _GUESS_BYTES: Final = 256 * 1024
+_TELLING_BYTES: Final = 8
+"""So many outside ASCII, at least, does a guess need."""
+_ASCII: Final = bytes(range(128))
 
 # A codec is a module that is imported on first use, which is too late behind the walls.
 for _name in (*IANA_SUPPORTED, "utf_8_sig"):
@@ -39,5 +42,7 @@ def _guess(content: bytes) -> str:
     if len(beginning) < len(content):
         # Cut between lines: half a character would rule out the right charset.
         beginning = beginning.rpartition(b"\n")[0] or beginning
+    if len(beginning.translate(None, _ASCII)) < _TELLING_BYTES:
+        return "cp1252"
     best = from_bytes(beginning).best()
     return best.encoding if best is not None else "utf-8"

@@ -22,7 +22,7 @@ _CHARACTERS: Final = str.maketrans({
 
 
 def parse_doc(content: bytes) -> str:
-    """Cells of tables are followed by a tab."""
+    """In tables, cells end with a tab and rows with a line break."""
     with open_ole(content) as ole:
         document = read_stream(ole, "WordDocument")
         version, flags = struct.unpack_from("<H6xH", document, 2)
@@ -60,4 +60,5 @@ def _shown(text: str) -> str:
     # Fields may stand in each other: the innermost go first.
     while (plainer := _FIELD.sub(r"\1", text)) != text:
         text = plainer
-    return text.translate(_CHARACTERS).strip("\n")
+    # Cells and rows end with the same character, rows with one of their own.
+    return text.replace("\x07\x07", "\n").translate(_CHARACTERS).strip("\n")

@@ -8,6 +8,7 @@ from urllib.parse import unquote
 from xml.etree.ElementTree import Element
 from zipfile import ZipFile
 
+from defusedxml.common import DefusedXmlException
 from defusedxml.ElementTree import fromstring
 
 from graphmill.documents.parsers.html import text_of_html
@@ -22,9 +23,9 @@ _OFFICE: Final = "{urn:oasis:names:tc:opendocument:xmlns:office:1.0}"
 def parse_epub(content: bytes) -> str:
     """Its chapters in reading order."""
     with ZipFile(BytesIO(content)) as archive:
-        container = fromstring(archive.read("META-INF/container.xml"))
+        container = _read_xml(archive, "META-INF/container.xml")
         path = _required(container.find(".//{*}rootfile"), "full-path")
-        package = fromstring(archive.read(path))
+        package = _read_xml(archive, path)
         files = {
             _required(item, "id"): _required(item, "href")
             for item in package.iterfind("{*}manifest/{*}item")
@@ -38,6 +39,14 @@ def parse_epub(content: bytes) -> str:
         return "\n".join(filter(None, (text_of_html(decode(chapter)) for chapter in chapters)))
 
 
+def _read_xml(archive: ZipFile, name: str) -> Element:
+    try:
+        root: Element = fromstring(archive.read(name))
+    except DefusedXmlException as error:
+        raise ValueError("it has entities of its own, which are not read") from error
+    return root
+
+
 def _required(element: Element | None, attribute: str) -> str:
     value = None if element is None else element.get(attribute)
     if value is None:
@@ -48,7 +57,7 @@ def _required(element: Element | None, attribute: str) -> str:
 def parse_odt(content: bytes) -> str:
     """Paragraphs and tables in the order of the document."""
     with ZipFile(BytesIO(content)) as archive:
-        document = fromstring(archive.read("content.xml"))
+        document = _read_xml(archive, "content.xml")
     body = document.find(f"{_OFFICE}body/{_OFFICE}text")
     if body is None:
         raise ValueError("it is no text document")
