@@ -16,6 +16,7 @@ from graphmill import __version__
 from graphmill.api.dify.errors import routing_answer
 from graphmill.api.dify.routes import routes
 from graphmill.api.middleware import ResponseHeaders
+from graphmill.api.ocs.application import NextcloudPaths, OcsApplication
 from graphmill.config import ServerSettings
 from graphmill.service.services import Services
 
@@ -36,7 +37,14 @@ def create_app(services: Services) -> Starlette:
     )
     app = Starlette(
         routes=routes(services),
-        middleware=[headers],
+        middleware=[
+            headers,
+            Middleware(
+                NextcloudPaths,
+                ocs=OcsApplication(services),
+                base_path=services.settings.ocs.base_path,
+            ),
+        ],
         exception_handlers={HTTPException: routing_answer},
     )
     # `/v1/info/` is no alias of `/v1/info` (service-api §1).

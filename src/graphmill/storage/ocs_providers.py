@@ -1,11 +1,12 @@
 """What workers have registered: providers of task types, as they described them."""
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from sqlalchemy import bindparam, delete, select
 from sqlalchemy.dialects.sqlite import insert
 
+from graphmill.jsontext import decode
 from graphmill.storage.database import Database
 from graphmill.storage.tables import ocs_providers
 
@@ -20,6 +21,11 @@ class StoredProvider:
     """JSON."""
     custom_task_type: str | None
     """JSON."""
+
+    def description(self) -> dict[str, Any]:
+        """What `provider` says."""
+        content: dict[str, Any] = decode(self.provider.encode())
+        return content
 
 
 _ALL: Final = select(

@@ -1,35 +1,13 @@
-"""Answers that are not streams, as bare ASGI applications: a Starlette response costs more than the
-rest of this layer."""
+"""The form in which nearly all answers of this API come."""
 
-from collections.abc import Sequence
-from typing import TypeAlias
-
-from starlette.types import Receive, Scope, Send
-
-HeaderPairs: TypeAlias = Sequence[tuple[bytes, bytes]]
+from graphmill.api.answers import BytesAnswer, HeaderPairs
 
 
-class JsonAnswer:
+class JsonAnswer(BytesAnswer):
     """A JSON body that is already encoded."""
 
-    __slots__ = ("_body", "_headers", "_status")
+    __slots__ = ()
 
     def __init__(self, body: bytes, *, status: int = 200, headers: HeaderPairs = ()) -> None:
-        self._body = body
-        self._status = status
-        self._headers = headers
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        body = self._body
-        await send(
-            {
-                "type": "http.response.start",
-                "status": self._status,
-                "headers": [
-                    (b"content-type", b"application/json"),
-                    (b"content-length", b"%d" % len(body)),
-                    *self._headers,
-                ],
-            }
-        )
-        await send({"type": "http.response.body", "body": body})
+        content_type = (b"content-type", b"application/json")
+        super().__init__(body, status=status, headers=(content_type, *headers))

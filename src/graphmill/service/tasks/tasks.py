@@ -204,13 +204,7 @@ class Tasks:
     ) -> list[tuple[Task, str]]:
         """The oldest waiting tasks of these types, now running, each with the provider that is to
         execute it (`§11.1`)."""
-        asked = {
-            type_id: offer.backing.provider
-            for type_id in types
-            if (offer := self.types.find(type_id)) is not None
-            and isinstance(offer.backing, WorkerBacking)
-            and offer.backing.provider in providers
-        }
+        asked = self._asked(providers, types)
         claimed: list[tuple[Task, str]] = []
         limit = min(limit, MAX_BATCH)
         while asked and len(claimed) < limit:
@@ -222,6 +216,11 @@ class Tasks:
                 if begun is not None:
                     claimed.append((begun, asked[task.type]))
         return claimed
+
+    async def has_waiting(self, providers: Sequence[str], types: Sequence[str]) -> bool:
+        """Would `claim` give something?"""
+        asked = self._asked(providers, types)
+        return bool(asked and await self._store.waiting(list(asked), limit=1))
 
     async def counts(self, types: Sequence[str]) -> tuple[int, int]:
         """How many tasks of all users are waiting and running; without types, of all types."""
@@ -268,6 +267,16 @@ class Tasks:
             is_worked_on = task.status is TaskStatus.RUNNING and task.run_id is None
             if is_worked_on and task.last_updated < now - lease:
                 await self._lifecycle.fail(task, LOST, user_facing=LOST)
+
+    def _asked(self, providers: Sequence[str], types: Sequence[str]) -> dict[str, str]:
+        """Those of the types whose preferred provider is among these: type → provider."""
+        return {
+            type_id: offer.backing.provider
+            for type_id in types
+            if (offer := self.types.find(type_id)) is not None
+            and isinstance(offer.backing, WorkerBacking)
+            and offer.backing.provider in providers
+        }
 
     def _offer(self, order: Order) -> Offer:
         offer = self.types.find(order.type) if order.may_use_ai else None

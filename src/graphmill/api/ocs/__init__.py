@@ -1,0 +1,1 @@
+"""Nextcloud's AI APIs over OCS (`nextcloud-ocs`)."""
