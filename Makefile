@@ -2,7 +2,7 @@
 
 PYTHON ?= python3
 
-.PHONY: serve test check bench format lock clean
+.PHONY: serve test test-walls check bench format lock clean
 
 serve: .venv/serve.stamp  ## the server on 127.0.0.1:8000 with the sample workflows
 	scripts/serve
@@ -10,6 +10,9 @@ serve: .venv/serve.stamp  ## the server on 127.0.0.1:8000 with the sample workfl
 test: .venv/test.stamp .venv/clients.stamp  ## everything CI runs
 	scripts/check
 	scripts/test
+
+test-walls: .venv/test.stamp  ## all attacks on the code sandbox as every user, on every Python here (as root, three minutes)
+	GRAPHMILL_TEST_ALL_WALLS=1 scripts/test tests/sandbox/test_attacks.py tests/sandbox/test_snippets.py
 
 check: .venv/test.stamp  ## format, lint, types, architecture
 	scripts/check

@@ -1,10 +1,11 @@
-"""Hostile code against the sandbox: with all layers, and with seccomp as the only one.
+"""Hostile code against the sandbox, on hosts of several kinds: with all layers and with seccomp as
+the only one, with a server of root and of another user, on every Python that is installed.
 
-All attacks of one setting run at the same time, before the first test looks at what came of its
-own.
+All attacks on one host run at the same time, before the first test looks at what came of its own.
+What uses up time or memory until a limit of the kernel ends it runs on two hosts only, unless all
+are asked for.
 """
 
-import asyncio
 import contextlib
 import os
 import secrets
@@ -18,26 +19,77 @@ from pathlib import Path
 
 import pytest
 
-from graphmill.errors import CodeFailed
-from graphmill.sandbox.fork_server import ForkServer
-from graphmill.sandbox.limits import CodeLimits
 from graphmill.variables.values import Value
 from tests.sandbox.attack import Attack
 from tests.sandbox.attacks_javascript import JAVASCRIPT
 from tests.sandbox.attacks_jinja import JINJA
 from tests.sandbox.attacks_python import PYTHON
+from tests.sandbox.calling import (
+    ALL_WALLS,
+    LAYERS_OFF,
+    NOBODY,
+    STILL_WORKS,
+    End,
+    Host,
+    Report,
+    hosts,
+    run_on,
+)
 
-LIMITS = CodeLimits(wall_seconds=3, cpu_seconds=1, running=8, waiting=1000, queue_seconds=120)
-ATTACKS = [
+Attacks = list[tuple[str, Attack]]
+"""With their languages."""
+ATTACKS: Attacks = [
     *(("python3", attack) for attack in PYTHON),
     *(("javascript", attack) for attack in JAVASCRIPT),
     *(("jinja2", attack) for attack in JINJA),
 ]
-SETTINGS = {"all-layers": (), "seccomp-only": ("landlock", "namespaces")}
-HARMLESS = "def main(): return {'sum': 1 + 1, 'length': len([1])}"
+EXHAUSTING = {
+    "python3": {
+        "inf-loop",
+        "inf-loop-catch-all",
+        "inf-loop-in-except-KeyboardInterrupt",
+        "module-level-loop",
+        "ignore-signals",
+        "c-level-loop",
+        "redos",
+        "bigint-pow",
+        "mem-list",
+        "mem-dict-growth",
+        "mem-catch",
+        "recursion-limit-raised",
+        "c-recursion",
+        "huge-stdout",
+        "huge-output-list",
+    },
+    "javascript": {
+        "inf-loop",
+        "inf-loop-catch",
+        "top-loop",
+        "tojson-loop",
+        "microtask-loop",
+        "proxy",
+        "redos",
+        "mem-catch",
+        "huge-log",
+    },
+    "jinja2": {
+        "nested-range",
+        "lipsum",
+        "slice",
+        "wordwrap",
+        "while-iter",
+        "big-template",
+        "list-double",
+    },
+}
+"""Names by language."""
 TEMPLATE_INPUTS: dict[str, Value] = {"x": "abc", "xs": [1, 2, 3]}
+QUICK = [(language, each) for language, each in ATTACKS if each.name not in EXHAUSTING[language]]
 
-# The first test of each setting waits for all of its attacks.
+HOSTS = {name: Host(layers_off=off) for name, off in LAYERS_OFF.items()}
+OTHER_HOSTS = {name: host for name, host in hosts() if host not in HOSTS.values()}
+
+# The first test of each host waits for all of its attacks.
 pytestmark = pytest.mark.timeout(180)
 
 
@@ -99,11 +151,7 @@ def arena() -> Iterator[Arena]:
                 named.bind(address)
                 stack.enter_context(_listening(named, arena.knocks))
             (folder / "socket").chmod(0o777)
-            os.environ["GRAPHMILL_TEST_SECRET"] = arena.secret
-            try:
-                yield arena
-            finally:
-                del os.environ["GRAPHMILL_TEST_SECRET"]
+            yield arena
     shutil.rmtree(folder)
 
 
@@ -132,59 +180,68 @@ def _listening(server: socket.socket, knocks: list[str]) -> Iterator[None]:
         thread.join()
 
 
-Outcomes = dict[tuple[str, str], Value | CodeFailed]
+def run_all(host: Host, attacks: Attacks, arena: Arena) -> Report:
+    # What belongs to the server's user is what a stranger may be able to change.
+    shutil.chown(arena.folder / "canary", NOBODY if host.other_user else os.getuid())
+    calls = [
+        (
+            language,
+            arena.fill_in(attack.source),
+            TEMPLATE_INPUTS if language == "jinja2" else attack.inputs,
+        )
+        for language, attack in attacks
+    ]
+    return run_on(host, calls, secret=arena.secret)
 
 
-@pytest.fixture(scope="module", params=SETTINGS.values(), ids=SETTINGS.keys())
-def outcomes(request: pytest.FixtureRequest, arena: Arena) -> Outcomes:
-    """(language, name of the attack) → the result it got out, or how it failed."""
-    return asyncio.run(_attack(request.param, arena))
+def got_something(attack: Attack, end: End) -> bool:
+    """Did the attack work, or take the sandbox down?"""
+    if end.failure is not None:
+        return "restarted" in end.failure
+    shown = end.value
+    if isinstance(shown, dict):
+        shown = shown.get("v", shown.get("result"))
+    return attack.leaks(shown)
 
 
-async def _attack(layers_off: tuple[str, ...], arena: Arena) -> Outcomes:
-    server = ForkServer(LIMITS, layers_off=layers_off)
-    outcomes: Outcomes = {}
-
-    async def attack(language: str, attack: Attack) -> None:
-        inputs = TEMPLATE_INPUTS if language == "jinja2" else attack.inputs
-        try:
-            result = await server.run(language, arena.fill_in(attack.source), inputs)
-            outcomes[language, attack.name] = result.value
-        except CodeFailed as error:
-            outcomes[language, attack.name] = error
-
-    try:
-        await server.start()
-        async with asyncio.TaskGroup() as attacks:
-            for language, each in ATTACKS:
-                attacks.create_task(attack(language, each))
-        result = await server.run("python3", HARMLESS, {})
-        outcomes["python3", "and after all of them"] = result.value
-    finally:
-        await server.close()
-    return outcomes
+@pytest.fixture(scope="module", params=HOSTS.values(), ids=HOSTS.keys())
+def report(request: pytest.FixtureRequest, arena: Arena) -> Report:
+    return run_all(request.param, ATTACKS, arena)
 
 
 @pytest.mark.parametrize(
-    ("language", "attack"),
-    ATTACKS,
+    ("number", "attack"),
+    list(enumerate(attack for _, attack in ATTACKS)),
     ids=[f"{language}-{attack.name}" for language, attack in ATTACKS],
 )
-def test_an_attack_gets_nothing(language: str, attack: Attack, outcomes: Outcomes) -> None:
-    outcome = outcomes[language, attack.name]
-    if not isinstance(outcome, CodeFailed):
-        shown = outcome.get("v", outcome.get("result")) if isinstance(outcome, dict) else outcome
-        assert not attack.leaks(shown), outcome
-    assert "restarted" not in str(outcome)
+def test_an_attack_gets_nothing(number: int, attack: Attack, report: Report) -> None:
+    end = report.ends[number]
+    assert not got_something(attack, end), end
 
 
-def test_attacks_leave_no_traces(outcomes: Outcomes, arena: Arena) -> None:
+def test_attacks_leave_no_traces(report: Report, arena: Arena) -> None:
     assert [] == arena.traces()
 
 
-def test_calls_work_after_all_attacks(outcomes: Outcomes) -> None:
-    assert {"sum": 2, "length": 1} == outcomes["python3", "and after all of them"]
+def test_calls_work_after_all_attacks(report: Report) -> None:
+    assert STILL_WORKS == report.after
+
+
+@pytest.mark.parametrize("host", OTHER_HOSTS.values(), ids=OTHER_HOSTS.keys())
+def test_attacks_get_nothing_elsewhere(host: Host, arena: Arena) -> None:
+    attacks = ATTACKS if ALL_WALLS else QUICK
+    report = run_all(host, attacks, arena)
+    successes = {
+        f"{language} {attack.name}": end
+        for (language, attack), end in zip(attacks, report.ends, strict=True)
+        if got_something(attack, end)
+    }
+    assert ({}, [], STILL_WORKS) == (successes, arena.traces(), report.after)
 
 
 def test_names_of_attacks_are_unique() -> None:
     assert len(ATTACKS) == len({(language, attack.name) for language, attack in ATTACKS})
+
+
+def test_what_is_said_to_exhaust_is_an_attack() -> None:
+    assert sum(map(len, EXHAUSTING.values())) == len(ATTACKS) - len(QUICK)

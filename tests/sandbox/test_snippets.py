@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import io
 import json
+import sys
 from collections.abc import Mapping
 
 import pytest
@@ -12,9 +13,15 @@ from graphmill.errors import CodeFailed
 from graphmill.sandbox.fork_server import ForkServer
 from graphmill.sandbox.limits import CodeLimits
 from graphmill.variables.values import Value
+from tests.sandbox.calling import ALL_WALLS, STILL_WORKS, Call, Host, hosts, run_on
 from tests.sandbox.snippets_javascript import JAVASCRIPT, NODE_ONLY
 from tests.sandbox.snippets_python import PYTHON
 
+ELSEWHERE = {
+    name: host
+    for name, host in hosts()
+    if ALL_WALLS or (host.python != sys.executable and not host.other_user and not host.layers_off)
+}
 Results = Mapping[str, Value | CodeFailed]
 
 
@@ -71,6 +78,17 @@ def test_python_means_the_same(name: str, python_results: Results) -> None:
 @pytest.mark.parametrize("name", JAVASCRIPT)
 def test_javascript_means_the_same(name: str, javascript_results: Results) -> None:
     assert {"v": JAVASCRIPT[name][1]} == javascript_results[name]
+
+
+@pytest.mark.parametrize("host", ELSEWHERE.values(), ids=ELSEWHERE.keys())
+def test_snippets_mean_the_same_elsewhere(host: Host) -> None:
+    expected: dict[str, Value] = {name: expected_of(name) for name in PYTHON}
+    expected |= {name: {"v": value} for name, (_, value) in JAVASCRIPT.items()}
+    calls: list[Call] = [("python3", source, {}) for source in PYTHON.values()]
+    calls += [("javascript", main_returning(source), {}) for source, _ in JAVASCRIPT.values()]
+    report = run_on(host, calls)
+    assert expected == dict(zip(expected, [end.value for end in report.ends], strict=True))
+    assert STILL_WORKS == report.after
 
 
 def test_what_the_engine_lacks_fails_or_is_undefined() -> None:
