@@ -10,7 +10,7 @@ from typing import Annotated, Final, TypeAlias
 import typer
 
 from graphmill import __version__
-from graphmill.config import Settings, load_settings
+from graphmill.config import Settings, StorageKind, load_settings
 from graphmill.errors import GraphmillError
 
 DEFAULT_CONFIG: Final = Path("config.yaml")
@@ -27,6 +27,8 @@ sandbox_app = typer.Typer(
     help="What code nodes can use.", no_args_is_help=True, rich_markup_mode=None
 )
 app.add_typer(sandbox_app, name="sandbox")
+storage = typer.Typer(help="Where the bytes of files lie.", no_args_is_help=True)
+app.add_typer(storage, name="storage")
 
 Config: TypeAlias = Annotated[
     Path | None,
@@ -146,6 +148,14 @@ def migrate(config: Config = None) -> None:
     from graphmill.cli.database import migrate_schema
 
     migrate_schema(_settings(config))
+
+
+@storage.command()
+def copy(to: Annotated[StorageKind, typer.Option(help="Where to.")], config: Config = None) -> None:
+    """Copy all files from one file store to the other; what is there already is skipped."""
+    from graphmill.cli.storage import copy_all
+
+    raise typer.Exit(copy_all(_settings(config), to))
 
 
 def _print_version(wanted: bool) -> None:

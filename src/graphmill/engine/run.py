@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from graphmill.config import LogLevel
 from graphmill.dsl.model import VariableDefinition
 from graphmill.variables.files import File
 from graphmill.variables.values import Value
@@ -70,6 +71,8 @@ class Run:
     files: list[File] = field(default_factory=list)
     """The legacy top-level files, `sys.files`."""
     triggered_from: str = "app-run"
+    log_level: LogLevel = LogLevel.FULL
+    """What is kept of it in the end."""
     turn: Turn | None = None
     """For runs of chatflows."""
 
