@@ -18,6 +18,7 @@ from graphmill.ports.runs import EventLog, NumberedEvent
 from graphmill.storage.database import Database, Row
 from graphmill.storage.events import Starts, events_in, pack, sort_events, unpack
 from graphmill.storage.tables import brief_runs, journal, node_executions, runs
+from graphmill.storage.turns import TurnRecorder
 from graphmill.storage.writer import Write
 
 RETRY_SECONDS: Final = 10.0
@@ -126,7 +127,7 @@ class _Recorder:
 
     __slots__ = (
         "_clock", "_commit", "_database", "_fault", "_forget", "_is_over", "_is_posted", "_log",
-        "_retries", "_retry_seconds", "_run", "_starts", "_writes",
+        "_retries", "_retry_seconds", "_run", "_starts", "_turn", "_writes",
     )  # fmt: skip
 
     def __init__(
@@ -140,6 +141,7 @@ class _Recorder:
     ) -> None:
         """`forget` is called when nothing is left to write."""
         self._run = run
+        self._turn = None if run.turn is None else TurnRecorder(run, run.turn)
         self._log = log
         self._database = database
         self._clock = clock
@@ -215,6 +217,9 @@ class _Recorder:
         if split.others:
             at = self._clock()
             yield compiled(_ADD_OTHERS).text, (run_id, last, at, pack(split.others))
+        if self._turn is not None:
+            for statement, parameters in self._turn.changes(events):
+                yield compiled(statement).bind(parameters)
         if split.finished is not None:
             self._is_over = True
 

@@ -259,7 +259,7 @@ message_files = Table(
     Index("message_files_by_message", "message_id"),
     Index("message_files_by_upload", "upload_id"),
 )
-"""Files that came with a question, or that the answer shows; `upload_id` is None for remote ones."""
+"""Files that came with a question, or that the answer shows; remote ones have no `upload_id`."""
 
 message_feedbacks = Table(
     "message_feedbacks",

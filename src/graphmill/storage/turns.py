@@ -1,0 +1,247 @@
+"""A turn as it is stored: what a run of a chatflow adds to its conversation, in its commits."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from decimal import Decimal
+from typing import Any, Final, TypeAlias
+
+from sqlalchemy import ClauseElement, bindparam, update
+from sqlalchemy.dialects.sqlite import insert
+
+from graphmill.engine.events import (
+    NodeFinished,
+    ResourcesRetrieved,
+    RunFinished,
+    RunStarted,
+    RunStatus,
+    TextChunk,
+    VariableUpdated,
+)
+from graphmill.engine.run import Run, Turn
+from graphmill.engine.usage import Usage, usage_object
+from graphmill.ids import conversation_variable_id_of, message_file_id_of
+from graphmill.jsontext import storable
+from graphmill.ports.runs import NumberedEvent
+from graphmill.storage.database import Parameters
+from graphmill.storage.events import pack
+from graphmill.storage.tables import (
+    conversation_variables,
+    conversations,
+    message_files,
+    messages,
+)
+from graphmill.variables.files import File
+from graphmill.variables.values import Value
+
+FROM_USER: Final = "user"
+FROM_APP: Final = "assistant"
+"""To whom a file of a message belongs, in Dify's words."""
+
+MODEL_NODES: Final = frozenset({"llm", "parameter-extractor", "question-classifier"})
+"""Types of nodes whose process data tell what they used."""
+
+_ADD_CONVERSATION = insert(conversations)
+_BEGIN_TURN = _ADD_CONVERSATION.on_conflict_do_update(
+    index_elements=["id"], set_={"updated_at": _ADD_CONVERSATION.excluded.updated_at}
+)
+_ADD_VARIABLE = insert(conversation_variables)
+_NEW_VALUE: Final = {
+    name: _ADD_VARIABLE.excluded[name]
+    for name in ("value_type", "position", "description", "updated_at", "value")
+}
+_KEEP_VARIABLE = _ADD_VARIABLE.on_conflict_do_update(
+    index_elements=["id"],
+    set_=_NEW_VALUE,
+    # Declared anew as something else: what it held before is of no use.
+    where=conversation_variables.c.value_type != _ADD_VARIABLE.excluded.value_type,
+)
+_SET_VARIABLE = _ADD_VARIABLE.on_conflict_do_update(index_elements=["id"], set_=_NEW_VALUE)
+_UPDATE_VARIABLE = (
+    update(conversation_variables)
+    .where(conversation_variables.c.id == bindparam("variable_id"))
+    .values(value=bindparam("value"), updated_at=bindparam("updated_at"))
+)
+_ADD_MESSAGE = insert(messages)
+_GOING_ON: Final[dict[str, Any]] = {
+    "finished_at": None,
+    "error": None,
+    "metadata": "{}",
+    "answer": "",
+}
+"""What the row of a message says until its end."""
+_FINISH_MESSAGE = (
+    update(messages)
+    .where(messages.c.id == bindparam("message_id"))
+    .values({column: bindparam(column) for column in _GOING_ON})
+)
+_ADD_FILE = insert(message_files)
+
+Change: TypeAlias = tuple[ClauseElement, Parameters]
+
+
+class TurnRecorder:
+    """Gathers what is said in the turn that `run` is. Give it all events, in their order."""
+
+    __slots__ = ("_files", "_resources", "_run", "_texts", "_turn", "_usage")
+
+    def __init__(self, run: Run, turn: Turn) -> None:
+        self._run = run
+        self._turn = turn
+        self._texts: list[str] = []
+        self._files: list[File] = []
+        self._resources: list[Mapping[str, Value]] = []
+        self._usage = Usage()
+
+    def changes(self, events: Sequence[NumberedEvent]) -> Iterator[Change]:
+        """What `events` change, each row once: statements of one commit have no order."""
+        started: RunStarted | None = None
+        finished: RunFinished | None = None
+        values: dict[str, Value] = {}
+        for _, event in events:
+            match event:
+                case TextChunk():
+                    self._texts.append(event.text)
+                case NodeFinished():
+                    self._take_node(event)
+                case VariableUpdated(("conversation", name), value):
+                    values[name] = value
+                case ResourcesRetrieved():
+                    self._resources += event.resources
+                case RunStarted():
+                    started = event
+                case RunFinished():
+                    finished = event
+                case _:
+                    pass
+        if started is not None:
+            yield from self._begun(started, finished, values)
+        else:
+            yield from self._went_on(finished, values)
+        if finished is not None:
+            yield from self._files_of(FROM_APP, self._files)
+
+    def _take_node(self, event: NodeFinished) -> None:
+        node_type = event.execution.node_type
+        used, files = event.process_data.get("usage"), event.outputs.get("files")
+        if node_type in MODEL_NODES and isinstance(used, dict):
+            self._usage += _usage_of(used)
+        if node_type == "answer" and isinstance(files, list):
+            self._files += [item for item in files if isinstance(item, File)]
+
+    def _begun(
+        self, started: RunStarted, finished: RunFinished | None, values: Mapping[str, Value]
+    ) -> Iterator[Change]:
+        run, turn = self._run, self._turn
+        inputs = pack(run.inputs).decode()
+        yield (
+            _BEGIN_TURN,
+            {
+                "id": turn.conversation_id,
+                "app_id": run.app_id,
+                "end_user_id": run.end_user_id,
+                "name": storable(turn.title),
+                "created_at": run.created_at,
+                "updated_at": run.created_at,
+                "introduction": storable(turn.introduction),
+                "inputs": inputs,
+            },
+        )
+        for position, variable in enumerate(turn.variables):
+            row = {
+                "id": conversation_variable_id_of(turn.conversation_id, variable.name),
+                "conversation_id": turn.conversation_id,
+                "name": variable.name,
+                "value_type": variable.value_type,
+                "position": position,
+                "created_at": run.created_at,
+                "updated_at": run.created_at,
+                "description": storable(variable.description),
+                "value": pack(values.get(variable.name, variable.value)).decode(),
+            }
+            yield _SET_VARIABLE if variable.name in values else _KEEP_VARIABLE, row
+        yield (
+            _ADD_MESSAGE,
+            {
+                "id": turn.message_id,
+                "conversation_id": turn.conversation_id,
+                "app_id": run.app_id,
+                "end_user_id": run.end_user_id,
+                "run_id": run.id,
+                "created_at": run.created_at,
+                "inputs": inputs,
+                "query": storable(turn.query),
+                **self._ended(finished),
+            },
+        )
+        yield from self._files_of(FROM_USER, run.files)
+
+    def _went_on(
+        self, finished: RunFinished | None, values: Mapping[str, Value]
+    ) -> Iterator[Change]:
+        """Updates only: a conversation that was deleted meanwhile does not come back."""
+        for name, value in values.items():
+            yield (
+                _UPDATE_VARIABLE,
+                {
+                    "variable_id": conversation_variable_id_of(self._turn.conversation_id, name),
+                    "value": pack(value).decode(),
+                    "updated_at": self._run.created_at,
+                },
+            )
+        if finished is not None:
+            message_id = self._turn.message_id
+            yield _FINISH_MESSAGE, {"message_id": message_id, **self._ended(finished)}
+
+    def _ended(self, finished: RunFinished | None) -> dict[str, Any]:
+        """What the end of the run adds to the message; what stands there before."""
+        if finished is None:
+            return _GOING_ON
+        answer, moderation = "".join(self._texts), self._turn.moderation
+        if moderation is not None and moderation.is_due(answer):
+            answer = moderation.answer
+        has_failed = finished.status is RunStatus.FAILED
+        metadata = {
+            "annotation_reply": None,
+            "retriever_resources": self._resources,
+            "usage": usage_object(self._usage),
+        }
+        return {
+            "finished_at": finished.at,
+            "error": storable(finished.error or "") if has_failed else None,
+            "metadata": pack(metadata).decode(),
+            "answer": storable(answer),
+        }
+
+    def _files_of(self, belongs_to: str, files: Sequence[File]) -> Iterator[Change]:
+        for number, file in enumerate(files):
+            yield (
+                _ADD_FILE,
+                {
+                    "id": message_file_id_of(self._turn.message_id, belongs_to, number),
+                    "message_id": self._turn.message_id,
+                    "app_id": self._run.app_id,
+                    "upload_id": file.related_id,
+                    "belongs_to": belongs_to,
+                    "file": pack(file).decode(),
+                },
+            )
+
+
+def _usage_of(shown: Mapping[str, Any]) -> Usage:
+    """What `usage_object` made `shown` of."""
+    return Usage(
+        prompt_tokens=shown["prompt_tokens"],
+        completion_tokens=shown["completion_tokens"],
+        prompt_price=_price(shown["prompt_price"]),
+        completion_price=_price(shown["completion_price"]),
+        prompt_unit_price=_price(shown["prompt_unit_price"]),
+        completion_unit_price=_price(shown["completion_unit_price"]),
+        price_unit=Decimal(shown["prompt_price_unit"]),
+        currency=shown["currency"],
+        latency=shown["latency"],
+        time_to_first_token=shown["time_to_first_token"],
+        time_to_generate=shown["time_to_generate"],
+    )
+
+
+def _price(text: str | None) -> Decimal | None:
+    return None if text is None else Decimal(text)
