@@ -13,6 +13,7 @@ import yaml
 from tests.server_process import ServerProcess, events_of, free_port, running_server
 
 ROOT = Path(__file__).parent.parent.parent
+DOCUMENTS = ROOT / "tests" / "documents" / "data"
 SAMPLES = [path.stem for path in sorted((ROOT / "workflows").glob("*.yml"))]
 
 Json = dict[str, Any]
@@ -156,6 +157,36 @@ def test_documents_describes_the_documents_and_hands_back_the_largest(
     )
     assert "long.md" == outputs["largest_name"]
     assert b"a long text" == httpx.get(outputs["largest"]["url"]).content
+    assert "a long text" == outputs["largest_text"]
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("letter.docx", "Grüße aus Köln — “quoted”, 東京"),
+        ("letter.doc", "Grüße aus Köln — “quoted”, 東京"),
+        ("letter.epub", "Grüße aus Köln — “quoted”, 東京"),
+        ("page.pdf", "Grüße aus Köln"),
+        ("sheet.xlsx", "| Pen blue | 2 | 1.5 | 2024-01-02 00:00:00 |"),
+    ],
+)
+def test_documents_reads_what_was_uploaded(server: ServerProcess, name: str, text: str) -> None:
+    end = finish(run_document(server, name, (DOCUMENTS / name).read_bytes()))
+    assert "succeeded" == end["status"]
+    assert text in end["outputs"]["largest_text"].splitlines()
+
+
+def test_documents_says_what_is_wrong_with_a_document(server: ServerProcess) -> None:
+    end = finish(run_document(server, "a.docx", b"no archive"))
+    assert ("failed", {}) == (end["status"], end["outputs"])
+    assert "Failed to extract text from DOCX: File is not a zip file" == end["error"]
+
+
+def run_document(server: ServerProcess, name: str, content: bytes) -> list[Json]:
+    key, body = example("documents")
+    [mapping] = body["inputs"]["files"]
+    upload_id = upload(server, key, name, content, "application/octet-stream")
+    return run(server, "documents", inputs={"files": [{**mapping, "upload_file_id": upload_id}]})
 
 
 def test_documents_says_so_when_there_is_none(server: ServerProcess) -> None:
