@@ -20,6 +20,17 @@ class Doubt:
 
 
 @dataclass(frozen=True, slots=True)
+class ToolUse:
+    """A provider of tools that a node needs, as the file names it."""
+
+    provider_type: str
+    provider_id: str
+    provider_name: str
+    path: DataPath
+    """Where in `data`."""
+
+
+@dataclass(frozen=True, slots=True)
 class NodeFacts:
     """What follows from the configuration of one node."""
 
@@ -32,6 +43,7 @@ class NodeFacts:
     doubts: tuple[Doubt, ...] = ()
     packages: tuple[str, ...] = ()
     """What its code imports besides the standard library."""
+    tools: tuple[ToolUse, ...] = ()
 
 
 class NodeRules(Protocol):

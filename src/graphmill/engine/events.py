@@ -57,6 +57,8 @@ class Execution:
     started_at: float
     """Unix seconds."""
     position: FramePosition | None = None
+    extras: Mapping[str, Value] | None = None
+    """What clients are shown of the node when it starts (`service-api §11`)."""
 
 
 @dataclass(slots=True)

@@ -36,6 +36,8 @@ class Step:
     """Outputs of the `default-value` strategy."""
     entry: Entry | None = None
     """Of a container: where its rounds begin."""
+    extras: Mapping[str, Value] | None = None
+    """What clients are shown of the node when it starts (`service-api §11`)."""
 
     @property
     def has_recourse(self) -> bool:

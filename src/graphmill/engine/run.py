@@ -75,6 +75,8 @@ class Run:
     """What is kept of it in the end."""
     turn: Turn | None = None
     """For runs of chatflows."""
+    call_depth: int = 0
+    """How many runs stand above it: a run that is a tool of another one has 1 or more."""
 
     def system_values(self) -> dict[str, Value]:
         """The `sys.*` namespace (`workflow-dsl §14.4`)."""

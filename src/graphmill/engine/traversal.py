@@ -198,6 +198,7 @@ class Traversal:
             None if predecessor is None else self._plan.graph.nodes[predecessor].id,
             self._clock(),
             frame.position,
+            step.extras,
         )
         self._emit(NodeStarted(execution))
         key = f"{self._run.id}:{node.id}{frame.path}"

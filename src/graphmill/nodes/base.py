@@ -11,7 +11,7 @@ from typing import Annotated, Any, Protocol, TypeAlias
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError, model_validator
 
-from graphmill.dsl.rules import Doubt, NodeFacts
+from graphmill.dsl.rules import Doubt, NodeFacts, ToolUse
 from graphmill.engine.context import NodeContext
 from graphmill.engine.graph import NodeClass
 from graphmill.engine.outcome import Outcome
@@ -23,7 +23,9 @@ from graphmill.ports.documents import DocumentReader
 from graphmill.ports.files import FileVault
 from graphmill.ports.http import HttpClient, HttpLimits
 from graphmill.ports.models import Models
+from graphmill.ports.tools import NoTools, Toolbox
 from graphmill.variables.selectors import Selector, parse_selector
+from graphmill.variables.values import Value
 
 
 class Section(BaseModel):
@@ -76,6 +78,7 @@ class NodePorts:
     models: Models
     http_limits: HttpLimits = field(default_factory=HttpLimits)
     conversations: Conversations = field(default_factory=NoConversations)
+    tools: Toolbox = field(default_factory=NoTools)
 
 
 def _nothing(data: NodeData) -> tuple[()]:
@@ -84,6 +87,10 @@ def _nothing(data: NodeData) -> tuple[()]:
 
 def _no_types(data: NodeData) -> Mapping[str, str]:
     return {}
+
+
+def _no_extras(data: NodeData, ports: NodePorts) -> None:
+    return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +122,10 @@ class NodeType:
     """(data) → what to warn of before the first run; for the checker."""
     packages: Callable[[Any], tuple[str, ...]] = _nothing
     """(data) → what its code imports besides the standard library; for the checker."""
+    tools: Callable[[Any], tuple[ToolUse, ...]] = _nothing
+    """(data) → the providers of the tools that it calls; for the checker."""
+    extras: Callable[[Any, NodePorts], Mapping[str, Value] | None] = _no_extras
+    """(data, ports) → what clients are shown of the node when it starts (`service-api §11`)."""
 
     def facts(self, data: Mapping[str, Any]) -> NodeFacts | None:
         """What the checker wants to know of a node; None for data that the type refuses."""
@@ -128,4 +139,5 @@ class NodeType:
             handles=self.handles(valid) if self.handles else None,
             doubts=self.doubts(valid),
             packages=self.packages(valid),
+            tools=self.tools(valid),
         )

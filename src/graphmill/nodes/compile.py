@@ -155,6 +155,7 @@ def _compile_node(
             iscoroutinefunction(run),
             recourse.retry if node_type.retries else None,
             recourse.defaults,
+            extras=node_type.extras(data, ports),
         ),
         node_type.stream_template(data),
         frozenset(selector[:2] for selector in node_type.writes(data)),

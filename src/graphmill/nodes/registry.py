@@ -16,6 +16,7 @@ from graphmill.nodes.loop import LOOP
 from graphmill.nodes.loop_ends import ITERATION_START, LOOP_END, LOOP_START
 from graphmill.nodes.start import START
 from graphmill.nodes.template_transform import TEMPLATE_TRANSFORM
+from graphmill.nodes.tool.node import TOOL
 from graphmill.nodes.variable_aggregator import VARIABLE_AGGREGATOR
 
 NODE_TYPES: Final[dict[str, NodeType]] = {
@@ -36,6 +37,7 @@ NODE_TYPES: Final[dict[str, NodeType]] = {
         LOOP_START,
         START,
         TEMPLATE_TRANSFORM,
+        TOOL,
         VARIABLE_AGGREGATOR,
     )
 }

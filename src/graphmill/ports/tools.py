@@ -7,6 +7,7 @@ from typing import Protocol, TypeAlias
 
 from graphmill.engine.run import Run
 from graphmill.engine.usage import Usage
+from graphmill.errors import ToolNotFound
 from graphmill.variables.files import File
 from graphmill.variables.values import Value
 
@@ -127,3 +128,13 @@ class Toolbox(Protocol):
     def icon(self, ref: ToolRef) -> str | None:
         """Where a picture of the provider can be fetched; None when nobody offers it."""
         ...
+
+
+class NoTools:
+    """An empty toolbox."""
+
+    async def find(self, ref: ToolRef) -> Tool:
+        raise ToolNotFound(f"There are no tools here, so none of {ref.provider_id!r} either")
+
+    def icon(self, ref: ToolRef) -> str | None:
+        return None

@@ -135,6 +135,7 @@ def _execution(execution: Execution) -> Entry:
         execution.predecessor,
         execution.started_at,
         _position(execution.position),
+        *([execution.extras] if execution.extras else ()),
     ]
 
 
@@ -244,7 +245,7 @@ def _node_retried(sequence: int, event: NodeRetried) -> Entry:
 
 def _read_execution(members: Entry) -> Execution:
     execution = Execution(*members)
-    execution.position = _read_position(members[-1])
+    execution.position = _read_position(members[7])
     return execution
 
 

@@ -60,9 +60,7 @@ def time_tools(clock: Clock) -> dict[str, TimeTool]:
         "timestamp_to_localtime": TimeTool(
             "Turns seconds since 1970 into a local time.",
             (
-                Parameter(
-                    "timestamp", ParameterType.NUMBER, "Seconds since 1970.", required=True
-                ),
+                Parameter("timestamp", ParameterType.NUMBER, "Seconds since 1970.", required=True),
                 _zone("timezone", default=_DEFAULT_ZONE),
             ),
             _timestamp_to_localtime,

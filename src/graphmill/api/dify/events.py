@@ -179,7 +179,7 @@ def _node_started(event: NodeStarted) -> Payload:
         "inputs": {},
         "inputs_truncated": False,
         "created_at": int(execution.started_at),
-        "extras": dict(execution.extras),
+        "extras": execution.extras or {},
         "iteration_id": position.iteration_id,
         "loop_id": position.loop_id,
         "agent_strategy": None,
