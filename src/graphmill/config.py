@@ -52,6 +52,10 @@ HttpUrl = Annotated[str, Field(pattern=r"^https?://[^/\s]+")]
 ApiKey = Annotated[SecretStr, Field(min_length=1)]
 RateWindow: TypeAlias = tuple[PositiveInt, PositiveFloat] | Literal[False]
 """Calls and seconds."""
+ModelFeature: TypeAlias = Literal[
+    "vision", "audio", "video", "document", "tool-call", "structured-output"
+]
+"""Words of `ports.models.Feature`."""
 
 
 class Section(BaseModel):
@@ -148,14 +152,38 @@ class Price(Section):
     currency: str = "USD"
 
 
+class ModelTimeouts(Section):
+    connect: PositiveFloat = 10
+    read: PositiveFloat = 300
+    """Silence, as while a model thinks before it answers."""
+    write: PositiveFloat = 60
+    total: PositiveFloat = 900
+
+
 class ModelSettings(Section):
     provider: str
     """Glob over the DSL's provider ids."""
+    names: tuple[str, ...] = ("*",)
+    """Globs over the DSL's model names; the entry serves no others."""
     kind: Literal["openai", "anthropic", "google", "demo"]
-    base_url: OptionalText = None
+    base_url: Annotated[HttpUrl | None, BeforeValidator(_filled)] = None
     api_key: OptionalSecret = None
+    proxy: Annotated[HttpUrl | None, BeforeValidator(_filled)] = None
+    verify_tls: bool = True
     rename: dict[str, str] = {}
     prices: dict[str, Price] = {}
+    features: tuple[ModelFeature, ...] | None = None
+    """None: what models of this kind can mostly do."""
+    context_size: PositiveInt | None = None
+    """Tokens."""
+    file_urls: bool = False
+    """Send the address of a remote file in place of its bytes."""
+    timeout_seconds: ModelTimeouts = ModelTimeouts()
+    retries: NonNegativeInt = 2
+    concurrency: PositiveInt | None = None
+    """Calls of one model at a time; the others wait."""
+    queue: NonNegativeInt = 1000
+    queue_seconds: PositiveFloat = 300
 
 
 class TextToSpeechSettings(Section):

