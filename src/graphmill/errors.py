@@ -11,6 +11,10 @@
     │   ├── FileNotFound
     │   ├── SignatureInvalid
     │   ├── EndUserNotFound
+    │   ├── ConversationNotFound
+    │   ├── ConversationVariableNotFound
+    │   ├── VariableMismatch
+    │   ├── MessageNotFound
     │   ├── TooManyRuns
     │   ├── TaskTypeUnknown
     │   ├── TaskTypeUnavailable
@@ -110,6 +114,22 @@ class SignatureInvalid(RequestRefused):
 
 class EndUserNotFound(RequestRefused):
     """The app has no end user of that id."""
+
+
+class ConversationNotFound(RequestRefused):
+    """The app has no conversation of that id with this user."""
+
+
+class ConversationVariableNotFound(RequestRefused):
+    """The conversation has no variable of that id."""
+
+
+class VariableMismatch(RequestRefused):
+    """The value is not of the type that the variable is declared to have."""
+
+
+class MessageNotFound(RequestRefused):
+    """The app has no message of that id for this user."""
 
 
 class TooManyRuns(RequestRefused):

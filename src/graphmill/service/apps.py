@@ -27,6 +27,7 @@ from graphmill.errors import (
 from graphmill.ids import app_id_of
 from graphmill.nodes.base import NodePorts
 from graphmill.nodes.start import start_variables
+from graphmill.service.chat_features import ChatFeatures, read_chat_features
 from graphmill.service.keys import fingerprint, kept_keys
 from graphmill.service.reading import (
     Reading,
@@ -57,6 +58,7 @@ class Version:
     workflow: Workflow
     plan: Plan
     start_variables: tuple[StartVariable, ...]
+    chat: ChatFeatures
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,7 +274,13 @@ def _info(settings: AppSettings, workflow: Workflow) -> AppInfo:
 
 def _version(stored: StoredVersion, workflow: Workflow, plan: Plan) -> Version:
     return Version(
-        stored.id, stored.name, stored.created_at, workflow, plan, start_variables(workflow)
+        stored.id,
+        stored.name,
+        stored.created_at,
+        workflow,
+        plan,
+        start_variables(workflow),
+        read_chat_features(workflow.features),
     )
 
 

@@ -6,12 +6,12 @@ import logging
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
 from graphmill.engine.fanout import Feed
-from graphmill.engine.run import Run
+from graphmill.engine.run import Run, Turn
 from graphmill.errors import RunNotFound, TooManyRuns
 from graphmill.ids import new_id
 from graphmill.ports.runs import NumberedEvent
@@ -78,21 +78,22 @@ class Runs:
         user: EndUser,
         find: Find | None = None,
         run_id: str | None = None,
+        turn: Turn | None = None,
         trace_id: str | None = None,
     ) -> LiveRun:
         """Check ceiling, files and inputs (`service-api §5`, steps 7, 9, 10) and start a run of
         `version`.
 
         `inputs` and `files` are as they came out of the JSON body; `find` looks for files that the
-        inputs name, among those of `user` unless it is given. Raises TooManyRuns or
-        InvalidParameter; then nothing was started and no slot is held. Follow the result with
+        inputs name, among those of `user` unless it is given; `turn` is for chatflows. Raises
+        TooManyRuns or InvalidParameter; then nothing was started and no slot is held. Follow the result with
         `follow`, or wait for `live.feed.finished()`."""
         self._take_slot(app.id)
         try:
             find = find or partial(self._files.find, user=user)
             sys_files = await read_files(version.workflow.features, files, find)
             values = await read_inputs(version.start_variables, inputs, find)
-            run = self._order(run_id or new_id(), app, version, user, values, sys_files)
+            run = self._order(run_id or new_id(), app, version, user, values, sys_files, turn)
             live = LiveRun(run, Feed(run.id))
             self._journal.open(run, live.feed)
         except BaseException:
@@ -101,7 +102,11 @@ class Runs:
         if trace_id is not None:
             logger.info("run %s of app %s has the trace id %s", run.id, app.slug, trace_id)
         self._live[run.id] = self._live[run.task_id] = live
-        self._dispatcher.submit(run, version.plan, live.feed, partial(self._ended, live))
+        plan = version.plan
+        if turn is not None:
+            held = {variable.name: variable.value for variable in turn.variables}
+            plan = replace(plan, conversation=held)
+        self._dispatcher.submit(run, plan, live.feed, partial(self._ended, live))
         # The driver takes its first turn: from now on there is something to be committed.
         await asyncio.sleep(0)
         return live
@@ -168,6 +173,7 @@ class Runs:
         user: EndUser,
         inputs: dict[str, Value],
         files: list[File],
+        turn: Turn | None,
     ) -> Run:
         number = self._numbers[app.id] = self._numbers.get(app.id, 0) + 1
         return Run(
@@ -183,6 +189,7 @@ class Runs:
             created_at=self._clock(),
             log_level=app.log_level,
             files=files,
+            turn=turn,
         )
 
     def _ended(self, live: LiveRun) -> None:

@@ -1,9 +1,8 @@
 """Conversations and their variables. Those of one end user are seen by nobody else."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from time import time
 from typing import Any, Final
 
 from sqlalchemy import (
@@ -18,7 +17,6 @@ from sqlalchemy import (
 )
 from sqlalchemy.sql.elements import UnaryExpression
 
-from graphmill.ids import conversation_variable_id_of
 from graphmill.jsontext import storable
 from graphmill.storage.database import Database, Row
 from graphmill.storage.end_users import EndUser
@@ -145,9 +143,8 @@ _SET_VARIABLE: Final = (
 
 
 class ConversationStore:
-    def __init__(self, database: Database, *, clock: Callable[[], float] = time) -> None:
+    def __init__(self, database: Database) -> None:
         self._database = database
-        self._clock = clock
 
     async def find(self, user: EndUser, conversation_id: str) -> Conversation | None:
         """A conversation of `user`. Raises StoreError."""
@@ -181,12 +178,12 @@ class ConversationStore:
         rows = await self._database.fetch_all(_VARIABLES, conversation_id=conversation_id)
         return [_variable(row) for row in rows]
 
-    async def set_variable(self, conversation_id: str, name: str, value: Value) -> None:
+    async def set_variable(self, variable_id: str, value: Value, *, updated_at: float) -> None:
         await self._database.write(
             _SET_VARIABLE,
-            variable_id=conversation_variable_id_of(conversation_id, name),
+            variable_id=variable_id,
             value=pack(value).decode(),
-            updated_at=self._clock(),
+            updated_at=updated_at,
         )
 
 

@@ -9,7 +9,8 @@ from typing import Any, Final
 from sqlalchemy import Select, bindparam, delete, func, select, tuple_, update
 from sqlalchemy.dialects.sqlite import insert
 
-from graphmill.engine.run import Run
+from graphmill.engine.events import RunFinished, RunStarted, RunStatus, TextChunk
+from graphmill.engine.run import Run, Turn
 from graphmill.ids import new_id
 from graphmill.jsontext import storable
 from graphmill.ports.conversations import PastTurn
@@ -22,7 +23,7 @@ from graphmill.storage.tables import (
     messages,
     messages_in_progress,
 )
-from graphmill.storage.turns import FROM_APP, FROM_USER
+from graphmill.storage.turns import FROM_APP, FROM_USER, TurnRecorder
 from graphmill.variables.files import File
 from graphmill.variables.values import Value
 
@@ -96,12 +97,18 @@ _BY_ID: Final = _MESSAGE.where(
     messages.c.app_id == bindparam("app_id"),
     messages.c.end_user_id == bindparam("end_user_id"),
 )
+_IN_CONVERSATION: Final = _MESSAGE.where(
+    messages.c.id == bindparam("id"), messages.c.conversation_id == bindparam("conversation_id")
+)
 _BY_RUN: Final = _MESSAGE.where(messages.c.run_id == bindparam("run_id"))
 _OF_CONVERSATION: Final = messages.c.conversation_id == bindparam("conversation_id")
 _NEWEST: Final = (
     _MESSAGE.where(_OF_CONVERSATION)
     .order_by(messages.c.created_at.desc(), messages.c.id.desc())
     .limit(bindparam("count"))
+)
+_FIRST: Final = (
+    _MESSAGE.where(_OF_CONVERSATION).order_by(messages.c.created_at, messages.c.id).limit(1)
 )
 _BEFORE: Final = _NEWEST.where(
     tuple_(messages.c.created_at, messages.c.id)
@@ -183,6 +190,17 @@ class MessageStore:
         row = await self._database.fetch_one(
             _BY_ID, id=message_id, app_id=user.app_id, end_user_id=user.id
         )
+        return await self._with_files(row)
+
+    async def find_in(self, conversation_id: str, message_id: str) -> Message | None:
+        """A message of that conversation."""
+        row = await self._database.fetch_one(
+            _IN_CONVERSATION, id=message_id, conversation_id=conversation_id
+        )
+        return await self._with_files(row)
+
+    async def first(self, conversation_id: str) -> Message | None:
+        row = await self._database.fetch_one(_FIRST, conversation_id=conversation_id)
         return await self._with_files(row)
 
     async def find_by_run(self, run_id: str) -> Message | None:

@@ -68,6 +68,10 @@ ANSWERS: Final[dict[type[errors.GraphmillError], Answer]] = {
     errors.FileNotFound: Answer(404, "file_not_found", "The requested file was not found."),
     errors.SignatureInvalid: Answer(404, "not_found", "File not found or signature is invalid"),
     errors.EndUserNotFound: Answer(404, "end_user_not_found", "End user not found."),
+    errors.ConversationNotFound: Answer(404, "not_found"),
+    errors.ConversationVariableNotFound: Answer(404, "not_found"),
+    errors.VariableMismatch: Answer(400, "bad_request"),
+    errors.MessageNotFound: Answer(404, "not_found"),
     errors.TooManyRuns: Answer(429, "too_many_requests"),
     # Tasks are for the other API.
     errors.TaskTypeUnknown: Answer(400, "invalid_param"),
