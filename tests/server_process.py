@@ -5,7 +5,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -60,17 +60,21 @@ def free_port() -> int:
 
 @contextmanager
 def running_server(
-    config: Mapping[str, Any], directory: Path, *, port: int | None = None
+    config: Mapping[str, Any],
+    directory: Path,
+    *,
+    port: int | None = None,
+    launcher: Sequence[str] = (),
 ) -> Iterator[ServerProcess]:
     """`graphmill serve` with `config`, its data in `directory`; answering when this returns.
 
-    `config` needs no `server` and no `data_dir`."""
+    `config` needs no `server` and no `data_dir`; `launcher` is a program that starts others."""
     port = port or free_port()
     data_dir, path, log = directory / "data", directory / "config.yaml", directory / "server.log"
     server = {"host": "127.0.0.1", "port": port}
     # JSON is YAML too.
     path.write_text(json.dumps({"server": server, "data_dir": str(data_dir), **config}))
-    command = [sys.executable, "-m", "graphmill", "serve", "--config", str(path)]
+    command = [*launcher, sys.executable, "-m", "graphmill", "serve", "--config", str(path)]
     with log.open("wb") as output, _process(command, stdout=output, stderr=output) as process:
         running = ServerProcess(port, process.pid, data_dir)
         _await_health(process, running.url, log)

@@ -1,5 +1,6 @@
 """code: what it hands in, and what becomes of what comes back (`nodes §8`)."""
 
+import logging
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -97,6 +98,26 @@ async def test_anything_on_standard_error_fails_the_node() -> None:
     runner = returning({"v": "fine"}, output="out", errors="a warning\n")
     outcome = await run_waiting_node("code", code(), ports=ports(runner))
     assert Failed("a warning\n", "CodeExecutionError", {}) == outcome
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        pytest.param(CodeResult({"v": "x"}, "so far s3cret\n"), id="a result"),
+        pytest.param(CodeFailed("no", output="so far s3cret\n"), id="a failure"),
+    ],
+)
+async def test_prints_go_to_the_log_without_secrets(
+    end: CodeResult | Exception, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    values: dict[str, dict[str, Value]] = {"env": {"key": "s3cret"}}
+    runner = ports(Scripted(end))
+    await run_waiting_node("code", code(), values, ports=runner, secrets={"key"})
+    (record,) = caplog.records
+    assert record.getMessage().startswith("code printed: so far ")
+    assert "s3cret" not in record.getMessage()
+    assert ("run-1", "node") == (record.__dict__["run"], record.__dict__["node"])
 
 
 @pytest.mark.parametrize(

@@ -82,8 +82,8 @@ def test_javascript_means_the_same(name: str, javascript_results: Results) -> No
 
 @pytest.mark.parametrize("host", ELSEWHERE.values(), ids=ELSEWHERE.keys())
 def test_snippets_mean_the_same_elsewhere(host: Host) -> None:
-    expected: dict[str, Value] = {name: expected_of(name) for name in PYTHON}
-    expected |= {name: {"v": value} for name, (_, value) in JAVASCRIPT.items()}
+    expected = {f"Python {name}": expected_of(name) for name in PYTHON}
+    expected |= {f"JavaScript {name}": {"v": value} for name, (_, value) in JAVASCRIPT.items()}
     calls: list[Call] = [("python3", source, {}) for source in PYTHON.values()]
     calls += [("javascript", main_returning(source), {}) for source, _ in JAVASCRIPT.values()]
     report = run_on(host, calls)

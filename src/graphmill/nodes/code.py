@@ -1,5 +1,6 @@
 """code: Python or JavaScript that the author wrote, run in the sandbox (`nodes §8`)."""
 
+import logging
 from collections.abc import Mapping
 from typing import Final, Literal, Self
 
@@ -20,8 +21,11 @@ from graphmill.nodes.code_outputs import (
     read_result,
 )
 from graphmill.ports.code import CodeRunner
+from graphmill.variables.secrets import without_secrets
 from graphmill.variables.selectors import Selector
 from graphmill.variables.values import Missing, Value, without_files
+
+logger = logging.getLogger(__name__)
 
 EXECUTION_ERROR: Final = "CodeExecutionError"
 
@@ -51,7 +55,8 @@ def _schema(outputs: Mapping[str, CodeOutput]) -> Schema:
 
 
 class Code:
-    def __init__(self, data: CodeData, runner: CodeRunner) -> None:
+    def __init__(self, node_id: str, data: CodeData, runner: CodeRunner) -> None:
+        self._id = node_id
         self._language = data.code_language
         self._source = data.code
         self._variables = [(each.variable, each.value_selector) for each in data.variables]
@@ -70,7 +75,10 @@ class Code:
                 {name: without_files(value) for name, value in inputs.items()},
             )
         except (CodeFailed, CodeUnavailable) as error:
+            if isinstance(error, CodeFailed):
+                self._log(context, error.output)
             return Failed(str(error), EXECUTION_ERROR, inputs)
+        self._log(context, result.output)
         if result.errors:
             # Dify takes whatever code writes to standard error for a failure; flows rely on it.
             return Failed(result.errors, EXECUTION_ERROR, inputs)
@@ -80,9 +88,16 @@ class Code:
             return Failed(str(error), error.kind, inputs)
         return Succeeded(outputs, inputs)
 
+    def _log(self, context: NodeContext, output: str) -> None:
+        """What the code printed is for whoever looks for its mistakes; Dify drops it."""
+        if output:
+            text = without_secrets(output, context.pool)
+            where = {"run": context.run.id, "node": self._id}
+            logger.info("code printed: %s", text.rstrip("\n"), extra=where)
+
 
 def _build(node_id: str, data: CodeData, ports: NodePorts) -> Code:
-    return Code(data, ports.code)
+    return Code(node_id, data, ports.code)
 
 
 def _output_names(data: CodeData) -> frozenset[str]:
