@@ -187,17 +187,31 @@ class FileTooLarge(UploadRefused):
 class StoreError(GraphmillError):
     """The file store or the database failed; nothing was half-written."""
 
+    advice = "Run `graphmill doctor`; a damaged database has to be restored from a backup."
+
+    def for_operator(self) -> str:
+        """What happened, why, and what to do. It can name addresses, so no client sees it."""
+        cause = self.__cause__
+        reason = f" ({cause})" if cause is not None and str(cause) not in str(self) else ""
+        return f"{str(self).rstrip('.')}{reason}. {self.advice}"
+
 
 class StoreUnreachable(StoreError):
     """The store does not answer."""
+
+    advice = "See whether it works, and whether another program holds the database."
 
 
 class StoreDenied(StoreError):
     """The store refuses access; check its permissions."""
 
+    advice = "Check owner, permissions and credentials, and that the disk can be written."
+
 
 class StoreFull(StoreError):
     """The store has no room for that."""
+
+    advice = "Make room, or keep less (`retention` in config.yaml, then `graphmill prune`)."
 
 
 class TemplateFailed(GraphmillError):

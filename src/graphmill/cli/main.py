@@ -11,7 +11,7 @@ import typer
 
 from graphmill import __version__
 from graphmill.config import Settings, StorageKind, load_settings
-from graphmill.errors import GraphmillError
+from graphmill.errors import GraphmillError, StoreError
 
 DEFAULT_CONFIG: Final = Path("config.yaml")
 
@@ -177,7 +177,10 @@ def main() -> None:
     """Run a command; what the user can mend is said in words, not as a traceback."""
     try:
         app()
-    except GraphmillError as error:
+    except StoreError as error:
+        typer.echo(error.for_operator(), err=True)
+        sys.exit(1)
+    except (GraphmillError, OSError) as error:
         typer.echo(f"{error}", err=True)
         sys.exit(1)
 

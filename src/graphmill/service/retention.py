@@ -21,8 +21,8 @@ async def prune_regularly(
         await asyncio.sleep(every_seconds)
         try:
             pruned = await prune()
-        except StoreError:
-            logger.exception("old runs and files could not be deleted; the next attempt will come")
+        except StoreError as error:
+            logger.error("nothing old could be deleted for now: %s", error.for_operator())
         else:
             if pruned != Pruned():
                 logger.info("deleted %s", pruned)
@@ -32,8 +32,10 @@ async def clear_up(clear: Callable[[], Awaitable[int]]) -> None:
     """Once, when the server has started: what a crash of the one before left of files."""
     try:
         count = await clear()
-    except StoreError:
-        logger.exception("what a crash left of files could not be deleted; a later attempt will")
+    except StoreError as error:
+        logger.error(
+            "what a crash left of files could not be deleted for now: %s", error.for_operator()
+        )
     else:
         if count:
             logger.warning("deleted what a crash left of %d files", count)

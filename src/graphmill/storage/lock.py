@@ -45,11 +45,3 @@ def _opened(data_dir: Path) -> TextIO:
         return (data_dir / FILE_NAME).open("a+", encoding="ascii")
     except OSError as error:
         raise StoreDenied(f"The folder {data_dir} cannot be used: {error.strerror}") from error
-
-
-def _lock_file(data_dir: Path) -> TextIO:
-    try:
-        data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-        return (data_dir / FILE_NAME).open("a+", encoding="ascii")
-    except OSError as error:
-        raise ConfigInvalid(f"data_dir: {data_dir} cannot be made: {error.strerror}") from error

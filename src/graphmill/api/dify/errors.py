@@ -151,7 +151,9 @@ def api_error(error: Exception) -> ApiError:
     answer = INTERNAL
     if isinstance(error, errors.GraphmillError):
         answer = next(ANSWERS[kind] for kind in type(error).__mro__ if kind in ANSWERS)
-    if answer is INTERNAL:
+    if isinstance(error, errors.StoreError):
+        logger.error("A request failed: %s", error.for_operator())
+    elif answer is INTERNAL:
         logger.error("A request failed", exc_info=error)
     return ApiError(
         answer.status,

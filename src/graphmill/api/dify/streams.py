@@ -1,5 +1,6 @@
 """The event streams of live runs: who reads what from where (`service-api §10, §21`)."""
 
+import logging
 from collections.abc import AsyncGenerator
 from dataclasses import replace
 from weakref import WeakValueDictionary
@@ -12,6 +13,8 @@ from graphmill.engine.events import Event, NodeFinished, NodeStarted, RunStarted
 from graphmill.engine.run import Run
 from graphmill.errors import StoreError
 from graphmill.service.runs import LiveRun, Runs
+
+logger = logging.getLogger(__name__)
 
 
 class Streams:
@@ -35,8 +38,8 @@ class Streams:
             await self._runs.committed(live)
             async for batch in self._runs.follow(live):
                 yield frames.batch(batch)
-        except StoreError:
-            yield self._broken_off(live.run)
+        except StoreError as error:
+            yield self._broken_off(live.run, error)
 
     async def rest(self, live: LiveRun, *, now: int, snapshot: bool) -> AsyncGenerator[bytes, None]:
         """A run behind sequence number `now`, its position when the caller asked; `snapshot` puts
@@ -53,8 +56,8 @@ class Streams:
                     yield frames.encode(filter(None, map(_outline, earlier)))
                 if len(earlier) < len(batch):
                     yield frames.batch(batch[len(earlier) :])
-        except StoreError:
-            yield self._broken_off(live.run)
+        except StoreError as error:
+            yield self._broken_off(live.run, error)
 
     def _frames_of(self, run: Run) -> RunFrames:
         """The frames of `run`, shared by all who read it now."""
@@ -63,7 +66,8 @@ class Streams:
             frames = self._frames[run.id] = RunFrames(run, self._wire.encode)
         return frames
 
-    def _broken_off(self, run: Run) -> bytes:
+    def _broken_off(self, run: Run, fault: StoreError) -> bytes:
+        logger.error("The stream of run %s breaks off: %s", run.id, fault.for_operator())
         error = ApiError(
             500, "internal_server_error", "Internal Server Error, please contact support."
         )
