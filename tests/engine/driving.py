@@ -8,10 +8,16 @@ from itertools import count
 
 from graphmill.engine.driver import Driver, RunLimits
 from graphmill.engine.events import (
+    AgentLogged,
+    ContainerFinished,
+    ContainerStarted,
     Event,
     NodeFinished,
     NodeRetried,
     NodeStarted,
+    ReasoningChunk,
+    ResourcesRetrieved,
+    RoundStarted,
     RunFinished,
     RunStarted,
     RunStatus,
@@ -91,6 +97,14 @@ class Told:
         )
         return event
 
+    def closed(self, node_id: str) -> ContainerFinished:
+        (event,) = (
+            event
+            for event in self.events
+            if isinstance(event, ContainerFinished) and event.execution.node_id == node_id
+        )
+        return event
+
     @property
     def lines(self) -> list[str]:
         """Everything in order, a line each: `a started`, `'text' of a.text`, `a succeeded`."""
@@ -111,6 +125,18 @@ def _line(event: Event) -> str:
             return f"{text!r} of {'.'.join(selector)}"
         case VariableUpdated(selector, value):
             return f"{'.'.join(selector)} = {value!r}"
+        case ContainerStarted(execution):
+            return f"{execution.node_id} opened"
+        case RoundStarted(execution, index):
+            return f"{execution.node_id} round {index}"
+        case ContainerFinished(execution, status):
+            return f"{execution.node_id} closed: {status}"
+        case ReasoningChunk(node_id, text):
+            return f"{text!r} thought by {node_id}"
+        case AgentLogged(label=label, status=status):
+            return f"{label}: {status}"
+        case ResourcesRetrieved(node_id):
+            return f"resources of {node_id}"
         case RunFinished(status):
             return f"run {status}"
 

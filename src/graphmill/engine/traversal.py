@@ -299,7 +299,7 @@ class Traversal:
 
     def _open(self, work: Work, rounds: Rounds) -> None:
         if work.frame.depth == DEEPEST:
-            # A container can lead into itself, through an edge out of its body.
+            # Two containers that share a start node lead into one another for ever.
             error = f"Iterations and loops are nested more than {DEEPEST} levels deep"
             self.complete(work, Failed(error, inputs=rounds.inputs))
             return
