@@ -30,10 +30,12 @@ def check_workflow(
     node_types: Mapping[str, NodeRules],
     *,
     packages: Collection[str] | None = (),
+    tools: Collection[str] | None = None,
 ) -> tuple[Problem, ...]:
     """Warnings, in the order of the file. Types that are not in `node_types` are left alone.
 
-    `packages` are those that code may import here; None when nobody knows."""
+    `packages` are those that code may import here, `tools` patterns of the providers whose tools
+    there are; None when nobody knows."""
     if not workflow.nodes:
         return ()
     facts = {
@@ -49,6 +51,7 @@ def check_workflow(
             *_check_containers(workflow),
             *_check_doubts(workflow, facts),
             *_check_packages(workflow, facts, packages),
+            *_check_tools(workflow, facts, tools),
             *_check_age(workflow),
         ]
     )
@@ -222,6 +225,22 @@ def _check_packages(
                 hint="Have it installed (graphmill sandbox install), name a dify-sandbox, or do "
                 "without: HTTP request nodes replace HTTP libraries.",
             )
+
+
+def _check_tools(
+    workflow: Workflow,
+    facts: Mapping[str, NodeFacts | None],
+    patterns: Collection[str] | None,
+) -> Iterator[Problem]:
+    if patterns is None:
+        return
+    for node in workflow.nodes:
+        known = facts.get(node.id)
+        for use in known.tools if known else ():
+            if not any(map(use.provider.fits, patterns)):
+                name = use.provider.name or use.provider.id
+                message = f"This server has no tools of {name!r}, so they fail when they are called"
+                yield _warning(node, "unmapped-tool", message, *use.path, hint=use.provider.hint)
 
 
 _OLD: Final[tuple[tuple[Callable[[NodeDefinition], bool], str, str], ...]] = (

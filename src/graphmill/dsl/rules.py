@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from graphmill.dsl.model import DataPath
+from graphmill.dsl.tools import ToolProvider
 from graphmill.variables.selectors import Selector
 
 
@@ -21,11 +22,9 @@ class Doubt:
 
 @dataclass(frozen=True, slots=True)
 class ToolUse:
-    """A provider of tools that a node needs, as the file names it."""
+    """Where a node names a provider of tools."""
 
-    provider_type: str
-    provider_id: str
-    provider_name: str
+    provider: ToolProvider
     path: DataPath
     """Where in `data`."""
 

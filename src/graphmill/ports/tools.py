@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol, TypeAlias
 
+from graphmill.dsl.tools import ToolProvider
 from graphmill.engine.run import Run
 from graphmill.engine.usage import Usage
 from graphmill.errors import ToolNotFound
@@ -42,12 +43,8 @@ class Parameter:
 class ToolRef:
     """A tool as the DSL names it."""
 
-    provider_type: str
-    """`builtin`, `plugin`, `api`, `workflow`, `mcp` ..."""
-    provider_id: str
-    """`time`, `langgenius/jina/jina`; a UUID for what a workspace of Dify has made itself."""
-    provider_name: str
-    tool_name: str
+    provider: ToolProvider
+    name: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +122,7 @@ class Toolbox(Protocol):
         """Raises ToolNotFound, or ToolFailed when its provider does not answer."""
         ...
 
-    def icon(self, ref: ToolRef) -> str | None:
+    def icon(self, provider: ToolProvider) -> str | None:
         """Where a picture of the provider can be fetched; None when nobody offers it."""
         ...
 
@@ -134,7 +131,7 @@ class NoTools:
     """An empty toolbox."""
 
     async def find(self, ref: ToolRef) -> Tool:
-        raise ToolNotFound(f"There are no tools here, so none of {ref.provider_id!r} either")
+        raise ToolNotFound(f"There are no tools here, so none of {ref.provider.id!r} either")
 
-    def icon(self, ref: ToolRef) -> str | None:
+    def icon(self, provider: ToolProvider) -> str | None:
         return None

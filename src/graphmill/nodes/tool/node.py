@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Final, Literal
 
 from graphmill.dsl.rules import ToolUse
+from graphmill.dsl.tools import ToolProvider
 from graphmill.engine.context import NodeContext
 from graphmill.engine.outcome import Failed, Outcome, Succeeded
 from graphmill.errors import StoreError, ToolError, ToolFailed
@@ -31,14 +32,14 @@ class ToolData(NodeData):
     plugin_unique_identifier: str | None = None
 
     @property
-    def ref(self) -> ToolRef:
-        return ToolRef(self.provider_type, self.provider_id, self.provider_name, self.tool_name)
+    def provider(self) -> ToolProvider:
+        return ToolProvider(self.provider_type, self.provider_id, self.provider_name)
 
 
 class ToolNode:
     def __init__(self, node_id: str, data: ToolData, toolbox: Toolbox, files: FileVault) -> None:
         self._id = node_id
-        self._ref = data.ref
+        self._ref = ToolRef(data.provider, data.tool_name)
         self._sources = _sources(data.tool_parameters)
         self._settings = _sources(data.tool_configurations)
         self._toolbox = toolbox
@@ -117,13 +118,12 @@ def _reads(data: ToolData) -> tuple[Selector, ...]:
 
 
 def _extras(data: ToolData, ports: NodePorts) -> dict[str, Value] | None:
-    icon = ports.tools.icon(data.ref)
+    icon = ports.tools.icon(data.provider)
     return None if icon is None else {"icon": icon}
 
 
 def _tools(data: ToolData) -> tuple[ToolUse, ...]:
-    ref = data.ref
-    return (ToolUse(ref.provider_type, ref.provider_id, ref.provider_name, ("provider_id",)),)
+    return (ToolUse(data.provider, ("provider_id",)),)
 
 
 TOOL: Final = NodeType(
