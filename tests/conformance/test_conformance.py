@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from tests.conformance import conformance
-from tests.server_process import running_server, running_stand_ins
+from tests.server_process import free_port, running_server, running_stand_ins
 
 HERE = Path(__file__).parent
 ECHO_PORT = 9101  # the workflows of the kit name it
@@ -33,7 +33,7 @@ NOT_BUILT: dict[str, str] = {
 pytestmark = pytest.mark.timeout(900)
 
 
-def server_config() -> dict[str, Any]:
+def server_config(model_port: int) -> dict[str, Any]:
     manifest = json.loads((HERE / "apps" / "manifest.json").read_text())
     apps = [
         {
@@ -43,7 +43,23 @@ def server_config() -> dict[str, Any]:
         }
         for slug, state in manifest.items()
     ]
-    return {"apps": apps, "http_request": {"allow": [f"127.0.0.1:{ECHO_PORT}"]}}
+    models = {
+        "provider": "langgenius/openai/openai",
+        "names": ["gpt-4o-mini", "gpt-3.5-turbo"],
+        "kind": "openai",
+        "base_url": f"http://127.0.0.1:{model_port}/v1",
+        "api_key": "any",
+        "context_size": 128000,
+        "prices": {
+            "gpt-4o-mini": {"input": 0.15, "output": 0.60},
+            "gpt-3.5-turbo": {"input": 0.50, "output": 1.50},
+        },
+    }
+    return {
+        "apps": apps,
+        "http_request": {"allow": [f"127.0.0.1:{ECHO_PORT}"]},
+        "models": [models],
+    }
 
 
 @pytest.fixture(scope="session")
@@ -56,9 +72,10 @@ def differences(
         for item in request.session.items
         if isinstance(item, pytest.Function) and item.function is test_answers_like_dify
     ]
+    model_port = free_port()
     with (
-        running_stand_ins(echo=ECHO_PORT),
-        running_server(server_config(), tmp_path_factory.mktemp("conformance")) as server,
+        running_stand_ins(echo=ECHO_PORT, model=model_port),
+        running_server(server_config(model_port), tmp_path_factory.mktemp("conformance")) as server,
         ThreadPoolExecutor(PLAYERS) as players,
     ):
         suite = conformance.Suite(HERE / "cases", server.url)

@@ -25,6 +25,8 @@ from graphmill.ports.models import ChatRequest, Feature
 HOST: Final = "127.0.0.1"
 FEATURES: Final = frozenset({Feature.STRUCTURED_OUTPUT})
 CONTEXT_SIZE: Final = 4096
+REPLY_TOKENS: Final = 512
+"""Of a reply whose request sets no limit. The model does not always find an end."""
 THREADS: Final = 2
 """With more than there are cores it writes a tenth as fast."""
 
@@ -68,8 +70,9 @@ class DemoProvider:
 
     async def _started(self) -> HttpProvider:
         async with self._starting:
-            server = self._server or await asyncio.to_thread(_start, self._api_key)
-            self._server = server
+            server = self._server
+            if server is None:
+                server = self._server = await asyncio.to_thread(_start, self._api_key)
         dialect = OpenAI()
         endpoint = Endpoint(
             f"{server.listening_address}/v1",
@@ -93,6 +96,7 @@ def _start(api_key: str) -> _Server:
     params.model.path = str(Path(found.origin).with_name(_WEIGHTS))
     params.cpuparams.n_threads = params.cpuparams_batch.n_threads = THREADS
     params.n_ctx = CONTEXT_SIZE * _REPLIES_AT_A_TIME
+    params.n_predict = REPLY_TOKENS
     params.n_parallel = _REPLIES_AT_A_TIME
     params.hostnames = [HOST]
     params.port = 0
