@@ -79,6 +79,8 @@ class NodePorts:
     http_limits: HttpLimits = field(default_factory=HttpLimits)
     conversations: Conversations = field(default_factory=NoConversations)
     tools: Toolbox = field(default_factory=NoTools)
+    reasoning_chunks: bool = False
+    """Is what a model thinks told apart from its answer while it comes (`nodes §4.4`)?"""
 
 
 def _nothing(data: NodeData) -> tuple[()]:

@@ -12,8 +12,11 @@ from graphmill.nodes.http_request.node import HTTP_REQUEST
 from graphmill.nodes.if_else import IF_ELSE
 from graphmill.nodes.iteration import ITERATION
 from graphmill.nodes.list_operator import LIST_OPERATOR
+from graphmill.nodes.llm.node import LLM
 from graphmill.nodes.loop import LOOP
 from graphmill.nodes.loop_ends import ITERATION_START, LOOP_END, LOOP_START
+from graphmill.nodes.parameter_extractor.node import PARAMETER_EXTRACTOR
+from graphmill.nodes.question_classifier import QUESTION_CLASSIFIER
 from graphmill.nodes.start import START
 from graphmill.nodes.template_transform import TEMPLATE_TRANSFORM
 from graphmill.nodes.tool.node import TOOL
@@ -32,9 +35,12 @@ NODE_TYPES: Final[dict[str, NodeType]] = {
         ITERATION,
         ITERATION_START,
         LIST_OPERATOR,
+        LLM,
         LOOP,
         LOOP_END,
         LOOP_START,
+        PARAMETER_EXTRACTOR,
+        QUESTION_CLASSIFIER,
         START,
         TEMPLATE_TRANSFORM,
         TOOL,

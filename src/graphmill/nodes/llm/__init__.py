@@ -1,0 +1,1 @@
+"""llm: one call of a model, its reply streamed (`nodes §4`)."""

@@ -1,0 +1,1 @@
+"""parameter-extractor: a model finds values in a text (`nodes §12`)."""

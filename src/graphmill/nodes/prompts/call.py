@@ -1,0 +1,58 @@
+"""The call of a model, and what became of it."""
+
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import Final
+
+from graphmill.engine.usage import Usage, usage_object
+from graphmill.errors import ModelError, ModelNotConfigured, ModelRefused
+from graphmill.nodes.prompts.data import ModelData
+from graphmill.nodes.prompts.messages import recorded
+from graphmill.ports.models import ChatPiece, ChatRequest, ToolCall
+from graphmill.variables.values import Value
+
+ERROR_TYPES: Final[Mapping[type[ModelError], str]] = {
+    ModelNotConfigured: "ProviderTokenNotInitError",
+    ModelRefused: "ModelNotExistError",
+    ModelError: "InvokeError",
+}
+"""Dify's names for them; flows branch on these."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    text: str
+    tool_calls: tuple[ToolCall, ...]
+    finish_reason: str | None
+    usage: Usage
+
+
+async def whole_reply(pieces: AsyncGenerator[ChatPiece, None]) -> Reply:
+    """Wait for all of it. Raises ModelError."""
+    texts: list[str] = []
+    last = ChatPiece()
+    async with aclosing(pieces):
+        async for last in pieces:
+            texts.append(last.text)
+    return reply_of(texts, last)
+
+
+def reply_of(texts: list[str], last: ChatPiece) -> Reply:
+    return Reply("".join(texts), last.tool_calls, last.finish_reason, last.usage or Usage())
+
+
+def call_record(model: ModelData, request: ChatRequest, reply: Reply) -> dict[str, Value]:
+    """What `process_data` keeps of a call."""
+    return {
+        "model_mode": model.mode,
+        "prompts": recorded(request.messages, request.mode),
+        "usage": usage_object(reply.usage),
+        "finish_reason": reply.finish_reason,
+        "model_provider": model.provider,
+        "model_name": model.name,
+    }
+
+
+def error_type(error: ModelError) -> str:
+    return next(name for kind, name in ERROR_TYPES.items() if isinstance(error, kind))
