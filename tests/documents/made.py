@@ -72,7 +72,8 @@ def pdf(pages: int, lines: int = 1) -> bytes:
         "/Resources << /Font << /F1 3 0 R >> >> >>"
     )
     body, places = io.BytesIO(), []
-    body.write(b"%PDF-1.4\n")
+    # The second line shows that this is no text.
+    body.write(b"%PDF-1.4\n%\xe2\xe3\xcf\xd3\n")
     for number, each in enumerate([*objects, *[page] * pages], 1):
         places.append(body.tell())
         body.write(f"{number} 0 obj\n{each}\nendobj\n".encode())
