@@ -6,7 +6,7 @@ What is opened here is closed in reverse order: first the runs end, last the dat
 import logging
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from graphmill.background import Background
@@ -32,6 +32,7 @@ from graphmill.sandbox.templates import SandboxTemplates
 from graphmill.service.accounts import Accounts
 from graphmill.service.apps import Catalog
 from graphmill.service.bench import Bench
+from graphmill.service.conversations import Conversations
 from graphmill.service.dispatcher import END_SECONDS, Dispatcher
 from graphmill.service.file_access import FileAccess
 from graphmill.service.loose_files import LooseFiles
@@ -40,6 +41,7 @@ from graphmill.service.retention import clear_up, prune_regularly
 from graphmill.service.runs import Runs
 from graphmill.service.secrets import SecretCheck
 from graphmill.service.services import Services, TaskServices
+from graphmill.service.suggestions import Suggestions
 from graphmill.service.tasks.files import TaskFiles
 from graphmill.service.tasks.lifecycle import Lifecycle
 from graphmill.service.tasks.outgoing import Outgoing
@@ -50,11 +52,13 @@ from graphmill.service.tasks.workers import Workers
 from graphmill.service.uploads import Uploads
 from graphmill.storage.app_passwords import AppPasswordStore
 from graphmill.storage.apps import AppStore
+from graphmill.storage.conversations import ConversationStore
 from graphmill.storage.database import Database, open_database
 from graphmill.storage.end_users import EndUserStore
 from graphmill.storage.journal import SqlJournal
 from graphmill.storage.lock import only_server
 from graphmill.storage.memory import MemoryJournal
+from graphmill.storage.messages import MessageStore
 from graphmill.storage.ocs_providers import ProviderStore
 from graphmill.storage.ocs_tasks import TaskStore
 from graphmill.storage.prune import Pruner
@@ -127,10 +131,12 @@ async def build(settings: Settings) -> AsyncIterator[Services]:
         files = FileAccess(uploads, http)
         documents = await stack.enter_async_context(open_documents(settings, files))
         models = await stack.enter_async_context(open_models(settings, files))
+        messages = MessageStore(database)
+        ports = _ports(settings, http, files, sandbox, documents, models)
         catalog = Catalog(
             settings.apps,
             AppStore(database),
-            _ports(settings, http, files, sandbox, documents, models),
+            replace(ports, conversations=messages),
             keys_path=data / "keys.json",
         )
         dispatcher = Dispatcher(journal, limits=_limits(settings))
@@ -143,6 +149,8 @@ async def build(settings: Settings) -> AsyncIterator[Services]:
             runs_per_app=settings.limits.runs_per_app,
         )
         await runs.recover()
+        conversations = Conversations(runs, ConversationStore(database), messages, files)
+        await conversations.recover()
         await catalog.open()
         background = Background()
         stack.push_async_callback(background.cancel)
@@ -152,7 +160,17 @@ async def build(settings: Settings) -> AsyncIterator[Services]:
         largest = settings.http_request.max_response_bytes.binary
         task_files = TaskFiles(uploads, files, largest=largest)
         ocs = await stack.enter_async_context(_tasks(settings, database, catalog, runs, task_files))
-        yield Services(settings, catalog, runs, uploads, EndUserStore(database), ocs, sandbox)
+        yield Services(
+            settings,
+            catalog,
+            runs,
+            conversations,
+            Suggestions(models, messages),
+            uploads,
+            EndUserStore(database),
+            ocs,
+            sandbox,
+        )
 
 
 @asynccontextmanager

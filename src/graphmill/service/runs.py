@@ -86,8 +86,8 @@ class Runs:
 
         `inputs` and `files` are as they came out of the JSON body; `find` looks for files that the
         inputs name, among those of `user` unless it is given; `turn` is for chatflows. Raises
-        TooManyRuns or InvalidParameter; then nothing was started and no slot is held. Follow the result with
-        `follow`, or wait for `live.feed.finished()`."""
+        TooManyRuns or InvalidParameter; then nothing was started and no slot is held. Follow the
+        result with `follow`, or wait for `live.feed.finished()`."""
         self._take_slot(app.id)
         try:
             find = find or partial(self._files.find, user=user)

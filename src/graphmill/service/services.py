@@ -6,7 +6,9 @@ from graphmill.config import Settings
 from graphmill.ports.code import CodeSandbox
 from graphmill.service.accounts import Accounts
 from graphmill.service.apps import Catalog
+from graphmill.service.conversations import Conversations
 from graphmill.service.runs import Runs
+from graphmill.service.suggestions import Suggestions
 from graphmill.service.tasks.outgoing import Outgoing
 from graphmill.service.tasks.tasks import Tasks
 from graphmill.service.tasks.workers import Workers
@@ -29,6 +31,8 @@ class Services:
     settings: Settings
     catalog: Catalog
     runs: Runs
+    conversations: Conversations
+    suggestions: Suggestions
     uploads: Uploads
     end_users: EndUserStore
     ocs: TaskServices

@@ -253,6 +253,13 @@ class MessageStore:
         rows = await self._database.fetch_all(_APPS_USING, upload_id=upload_id)
         return frozenset(app_id for (app_id,) in rows)
 
+    async def add_answered(self, run: Run, turn: Turn, answer: str) -> None:
+        """A turn that was answered without a run; `run` says who asked for what."""
+        at = run.created_at
+        finished = RunFinished(RunStatus.SUCCEEDED, {}, None, 0.0, 0, 0, 0, at)
+        events = (RunStarted({}, at), TextChunk((), answer), finished)
+        await self._database.write_all(TurnRecorder(run, turn).changes(list(enumerate(events))))
+
     async def rate(self, user: EndUser, message: Message, rating: str, content: str | None) -> None:
         """The end user's opinion, in place of the one before."""
         now = self._clock()

@@ -7,6 +7,7 @@ import pytest
 
 from graphmill.api.dify.events import RunFrames
 from graphmill.api.dify.streams import Streams
+from graphmill.api.dify.turn_events import teller
 from graphmill.api.dify.wire import Wire
 from graphmill.engine.events import RunStarted, TextChunk, VariableUpdated
 from graphmill.engine.fanout import Feed
@@ -42,7 +43,7 @@ def test_readers_who_keep_up_share_one_encoding() -> None:
         encoded.append(content)
         return encode(content)
 
-    frames = RunFrames(RUN, counting)
+    frames = RunFrames(teller(RUN), counting)
     first, again, other = [frames.batch(batch) for batch in (CHUNKS, CHUNKS, CHUNKS[1:])]
     assert first is again
     assert first.endswith(other)
@@ -50,12 +51,14 @@ def test_readers_who_keep_up_share_one_encoding() -> None:
 
 
 def test_changed_variables_are_not_told() -> None:
-    frames = RunFrames(RUN, encode)
+    frames = RunFrames(teller(RUN), encode)
     assert b"" == frames.encode([VariableUpdated(("conversation", "x"), 1)])
 
 
 def test_times_are_whole_seconds() -> None:
-    [event] = events_of(RunFrames(RUN, encode).encode([RunStarted({}, 1760000000.9)]).decode())
+    [event] = events_of(
+        RunFrames(teller(RUN), encode).encode([RunStarted({}, 1760000000.9)]).decode()
+    )
     assert 1760000000 == event["data"]["created_at"]
 
 
@@ -86,10 +89,15 @@ class Unstorable:
         yield []
 
 
+class NoConversations:
+    async def answer_of(self, run_id: str) -> None:
+        raise AssertionError("a run of a workflow is no turn")
+
+
 @pytest.mark.parametrize("rejoined", [False, True], ids=["own-stream", "rejoined"])
 async def test_run_that_cannot_be_stored_ends_its_stream_with_an_error(rejoined: bool) -> None:
     live = LiveRun(RUN, Feed(RUN.id))
-    streams = Streams(Unstorable(), Wire(lambda _: None))
+    streams = Streams(Unstorable(), NoConversations(), Wire(lambda _: None))
     stream = streams.rest(live, now=0, snapshot=False) if rejoined else streams.whole(live)
     text = b"".join([batch async for batch in stream]).decode()
     assert [

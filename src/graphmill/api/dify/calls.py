@@ -11,8 +11,10 @@ from graphmill.api.dify.streams import Streams
 from graphmill.api.dify.wire import Wire
 from graphmill.config import Settings
 from graphmill.service.apps import App, Catalog
+from graphmill.service.conversations import Conversations
 from graphmill.service.runs import Runs
 from graphmill.service.services import Services
+from graphmill.service.suggestions import Suggestions
 from graphmill.service.uploads import Uploads
 from graphmill.storage.end_users import EndUserStore
 
@@ -22,6 +24,8 @@ class Api:
     settings: Settings
     catalog: Catalog
     runs: Runs
+    conversations: Conversations
+    suggestions: Suggestions
     uploads: Uploads
     end_users: EndUserStore
     wire: Wire
@@ -34,10 +38,12 @@ class Api:
             services.settings,
             services.catalog,
             services.runs,
+            services.conversations,
+            services.suggestions,
             services.uploads,
             services.end_users,
             wire,
-            Streams(services.runs, wire),
+            Streams(services.runs, services.conversations, wire),
         )
 
 

@@ -47,10 +47,13 @@ class RunFrames:
     """One run's events as frames. However many readers a run has, those who keep up share one
     encoding of each batch."""
 
-    __slots__ = ("__weakref__", "_encode", "_frames", "_run", "_span")
+    __slots__ = ("__weakref__", "_encode", "_frames", "_span", "_tell")
 
-    def __init__(self, run: Run, encode: Callable[[object], bytes]) -> None:
-        self._run = run
+    def __init__(
+        self, tell: Callable[[Event], Payload | None], encode: Callable[[object], bytes]
+    ) -> None:
+        """`tell` makes payloads of the run's events."""
+        self._tell = tell
         self._encode = encode
         self._span = (0, 0)
         self._frames = b""
@@ -64,7 +67,7 @@ class RunFrames:
         return self._frames
 
     def encode(self, events: Iterable[Event]) -> bytes:
-        payloads = [payload_of(self._run, event) for event in events]
+        payloads = map(self._tell, events)
         return b"".join(
             [frame(self._encode(payload)) for payload in payloads if payload is not None]
         )

@@ -4,9 +4,11 @@ import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Final
 from urllib.parse import parse_qsl, quote
+from uuid import UUID
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from graphmill.api.dify.answers import HeaderPairs
 from graphmill.api.dify.calls import Call
 from graphmill.api.dify.errors import ApiError, not_found
 from graphmill.api.dify.requests import is_uuid
@@ -21,6 +23,7 @@ SIGNED_PATHS: Final = {
 }
 """Kind of link → path."""
 
+_CACHED: Final = ((b"cache-control", b"public, max-age=3600"),)
 _TRUTH_WORDS: Final = {"true": True, "1": True, "false": False, "0": False}
 _INLINE_TYPES: Final = re.compile(
     r"image/(gif|jpeg|png|webp)|text/(csv|markdown|plain)|application/(json|pdf)"
@@ -32,12 +35,19 @@ _INLINE_TYPES: Final = re.compile(
 class FileAnswer:
     """A file, piece by piece. Types that are not known to be harmless are for saving only."""
 
-    __slots__ = ("_first", "_is_attachment", "_rest", "_upload")
+    __slots__ = ("_first", "_is_attachment", "_more_headers", "_rest", "_upload")
 
     def __init__(
-        self, upload: Upload, first: bytes, rest: AsyncIterator[bytes], *, as_attachment: bool
+        self,
+        upload: Upload,
+        first: bytes,
+        rest: AsyncIterator[bytes],
+        *,
+        as_attachment: bool,
+        headers: HeaderPairs = (),
     ) -> None:
         self._upload = upload
+        self._more_headers = headers
         self._first = first
         self._rest = rest
         self._is_attachment = as_attachment or not _INLINE_TYPES.fullmatch(upload.mime_type)
@@ -55,6 +65,7 @@ class FileAnswer:
         headers = [
             (b"content-length", b"%d" % upload.size),
             (b"x-content-type-options", b"nosniff"),
+            *self._more_headers,
         ]
         if self._is_attachment:
             name = quote(upload.name, safe="")
@@ -99,6 +110,16 @@ async def preview(call: Call) -> ASGIApp:
     """Files of messages only (`§17.3`): an upload that no message mentions is not found."""
     if not is_uuid(call.path["file_id"]):
         raise not_found()
-    if call.query().get("as_attachment", "false").lower() not in _TRUTH_WORDS:
+    as_attachment = _TRUTH_WORDS.get(call.query().get("as_attachment", "false").lower())
+    if as_attachment is None:
         raise InvalidParameter("as_attachment must be true or false", "as_attachment")
-    raise FileNotFound(call.path["file_id"])
+    file_id = str(UUID(call.path["file_id"]))
+    apps = await call.api.conversations.apps_using(file_id)
+    if not apps:
+        raise FileNotFound(file_id)
+    if call.app.id not in apps:
+        raise ApiError(403, "file_access_denied", "The file belongs to another app.")
+    upload = await call.api.uploads.get_by_id(file_id)
+    content = call.api.uploads.open(upload)
+    first = await anext(content, b"")
+    return FileAnswer(upload, first, content, as_attachment=as_attachment, headers=_CACHED)

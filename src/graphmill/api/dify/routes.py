@@ -10,18 +10,29 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from graphmill import __version__
-from graphmill.api.dify import files, info, logs, runs, uploads
+from graphmill.api.dify import (
+    chat,
+    conversations,
+    files,
+    info,
+    logs,
+    messages,
+    runs,
+    uploads,
+)
 from graphmill.api.dify.answers import JsonAnswer
 from graphmill.api.dify.auth import authenticate
 from graphmill.api.dify.calls import Api, Call
 from graphmill.api.dify.errors import error_answer
-from graphmill.api.dify.other_modes import chat, completion
+from graphmill.api.dify.other_modes import completion
 from graphmill.jsontext import encode
 from graphmill.ports.code import CodeSandbox
 from graphmill.service.services import Services
 
 Handler: TypeAlias = Callable[[Call], Awaitable[ASGIApp]]
 Answerer: TypeAlias = Callable[[Scope, Receive], Awaitable[ASGIApp]]
+
+_VARIABLE: Final = "/conversations/{conversation_id}/variables/{variable_id}"
 
 ENDPOINTS: Final[tuple[tuple[str, str, Handler], ...]] = (
     ("POST", "/workflows/run", runs.run),
@@ -39,8 +50,18 @@ ENDPOINTS: Final[tuple[tuple[str, str, Handler], ...]] = (
     ("GET", "/meta", info.meta),
     ("GET", "/site", info.site),
     ("GET", "/end-users/{end_user_id}", info.end_user),
-    ("POST", "/chat-messages", chat),
-    ("POST", "/chat-messages/{task_id}/stop", chat),
+    ("POST", "/chat-messages", chat.ask),
+    ("POST", "/chat-messages/{task_id}/stop", chat.stop),
+    ("GET", "/messages", messages.page),
+    ("GET", "/messages/{message_id}/suggested", messages.suggested),
+    ("POST", "/messages/{message_id}/feedbacks", messages.rate),
+    ("GET", "/app/feedbacks", messages.feedbacks),
+    ("GET", "/conversations", conversations.page),
+    ("DELETE", "/conversations/{conversation_id}", conversations.delete),
+    ("POST", "/conversations/{conversation_id}/name", conversations.rename),
+    ("GET", "/conversations/{conversation_id}/variables", conversations.variables),
+    ("PUT", _VARIABLE, conversations.set_variable),
+    ("PATCH", _VARIABLE, conversations.set_variable),
     ("POST", "/completion-messages", completion),
     ("POST", "/completion-messages/{task_id}/stop", completion),
 )

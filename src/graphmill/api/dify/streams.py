@@ -1,17 +1,34 @@
 """The event streams of live runs: who reads what from where (`service-api §10, §21`)."""
 
 import logging
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import replace
 from weakref import WeakValueDictionary
 
 from graphmill.api.dify.errors import ApiError
-from graphmill.api.dify.events import RunFrames, error_payload
+from graphmill.api.dify.events import Payload, RunFrames, error_payload
+from graphmill.api.dify.turn_events import (
+    message_ended,
+    message_replaced,
+    run_failed,
+    teller,
+    turn_envelope,
+    turn_failed,
+)
 from graphmill.api.dify.wire import Wire
 from graphmill.api.sse import PING, frame
-from graphmill.engine.events import Event, NodeFinished, NodeStarted, RunStarted
-from graphmill.engine.run import Run
+from graphmill.engine.events import (
+    Event,
+    NodeFinished,
+    NodeStarted,
+    RunFinished,
+    RunStarted,
+    RunStatus,
+)
+from graphmill.engine.run import Run, Turn
 from graphmill.errors import StoreError
+from graphmill.ports.runs import NumberedEvent
+from graphmill.service.conversations import Conversations
 from graphmill.service.runs import LiveRun, Runs
 
 logger = logging.getLogger(__name__)
@@ -20,10 +37,11 @@ logger = logging.getLogger(__name__)
 class Streams:
     """All methods yield batches of whole frames, for an `EventStream`."""
 
-    __slots__ = ("_frames", "_runs", "_wire")
+    __slots__ = ("_conversations", "_frames", "_runs", "_wire")
 
-    def __init__(self, runs: Runs, wire: Wire) -> None:
+    def __init__(self, runs: Runs, conversations: Conversations, wire: Wire) -> None:
         self._runs = runs
+        self._conversations = conversations
         self._wire = wire
         self._frames: WeakValueDictionary[str, RunFrames] = WeakValueDictionary()
 
@@ -37,7 +55,7 @@ class Streams:
         try:
             await self._runs.committed(live)
             async for batch in self._runs.follow(live):
-                yield frames.batch(batch)
+                yield await self._told(live.run, frames, batch)
         except StoreError as error:
             yield self._broken_off(live.run, error)
 
@@ -55,7 +73,7 @@ class Streams:
                 if earlier:
                     yield frames.encode(filter(None, map(_outline, earlier)))
                 if len(earlier) < len(batch):
-                    yield frames.batch(batch[len(earlier) :])
+                    yield await self._told(live.run, frames, batch[len(earlier) :])
         except StoreError as error:
             yield self._broken_off(live.run, error)
 
@@ -63,8 +81,35 @@ class Streams:
         """The frames of `run`, shared by all who read it now."""
         frames = self._frames.get(run.id)
         if frames is None:
-            frames = self._frames[run.id] = RunFrames(run, self._wire.encode)
+            frames = self._frames[run.id] = RunFrames(teller(run), self._wire.encode)
         return frames
+
+    async def _told(self, run: Run, frames: RunFrames, batch: Sequence[NumberedEvent]) -> bytes:
+        """`batch` as frames; around the end of a turn stands what became of its message."""
+        _, last = batch[-1]
+        if run.turn is None or not isinstance(last, RunFinished):
+            return frames.batch(batch)
+        before, after = await self._end_of_turn(run, run.turn, last)
+        told = [frames.encode(event for _, event in batch[:-1])]
+        told += [frame(self._wire.encode(payload)) for payload in before]
+        told.append(frames.encode([last]))
+        told += [frame(self._wire.encode(payload)) for payload in after]
+        return b"".join(told)
+
+    async def _end_of_turn(
+        self, run: Run, turn: Turn, finished: RunFinished
+    ) -> tuple[list[Payload], list[Payload]]:
+        """What is told before the end of the run, and after it (`§24.1`, choice 32)."""
+        envelope = turn_envelope(run, turn)
+        if finished.status is RunStatus.FAILED:
+            return [], [turn_failed(envelope, run_failed(finished.error))]
+        message = await self._conversations.answer_of(run.id)
+        if message is None:
+            return [], []
+        ended = message_ended(envelope, message)
+        if turn.moderation is not None and message.answer == turn.moderation.answer:
+            return [message_replaced(envelope, message), ended], []
+        return [ended], []
 
     def _broken_off(self, run: Run, fault: StoreError) -> bytes:
         logger.error("The stream of run %s breaks off: %s", run.id, fault.for_operator())

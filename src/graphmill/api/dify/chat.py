@@ -1,0 +1,135 @@
+"""Endpoints of turns: ask, stop (`service-api §24.1`)."""
+
+from collections.abc import AsyncGenerator
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from pydantic import AfterValidator, BaseModel
+from starlette.types import ASGIApp
+
+from graphmill.api.dify.answers import JsonAnswer
+from graphmill.api.dify.calls import Call
+from graphmill.api.dify.errors import api_error, not_chat_app
+from graphmill.api.dify.events import error_payload
+from graphmill.api.dify.requests import is_uuid, parse, read_object, required_user, trace_id
+from graphmill.api.dify.runs import SUCCESS
+from graphmill.api.dify.turn_events import (
+    blocking_message,
+    message_ended,
+    message_envelope,
+    message_piece,
+    run_failed,
+)
+from graphmill.api.sse import EventStream, frame
+from graphmill.dsl.model import AppMode
+from graphmill.engine.events import RunStatus
+from graphmill.errors import ConversationNotFound, WorkflowInvalid
+from graphmill.ids import new_id
+from graphmill.service.apps import App, Version
+from graphmill.service.conversations import Question
+from graphmill.service.runs import LiveRun
+from graphmill.storage.messages import Message
+
+
+def _uuid_or_nothing(text: str | None) -> str | None:
+    """Lower case, as ids are stored; an empty text is nothing."""
+    if not text:
+        return None
+    if not is_uuid(text):
+        raise ValueError("must be a valid UUID")
+    return str(UUID(text))
+
+
+OptionalId = Annotated[str | None, AfterValidator(_uuid_or_nothing)]
+
+
+class ChatOrder(BaseModel):
+    """The body of `POST /chat-messages`; members it does not name are ignored."""
+
+    query: str
+    inputs: dict[str, Any]
+    response_mode: Literal["streaming", "blocking"] | None = None
+    conversation_id: OptionalId = None
+    files: list[dict[str, Any]] | None = None
+    auto_generate_name: bool = True
+    workflow_id: str | None = None
+
+    @property
+    def question(self) -> Question:
+        return Question(
+            self.query,
+            self.inputs,
+            self.files or (),
+            self.conversation_id,
+            self.auto_generate_name,
+        )
+
+
+async def ask(call: Call) -> ASGIApp:
+    body = await read_object(call)
+    user = await required_user(call, body.get("user"))
+    require_chat(call.app)
+    order = parse(ChatOrder, body)
+    is_streaming = order.response_mode == "streaming"
+    try:
+        version = await _version(call, order.workflow_id)
+    except WorkflowInvalid as error:
+        if is_streaming:
+            return EventStream(_events(call, error_payload(api_error(error), None)))
+        raise
+    reply = await call.api.conversations.ask(
+        call.app, version, order.question, user, trace_id=trace_id(call, body)
+    )
+    if isinstance(reply, Message):
+        return _said_at_once(call, reply, is_streaming=is_streaming)
+    if is_streaming:
+        run_id = (b"x-workflow-run-id", reply.run.id.encode())
+        return EventStream(call.api.streams.whole(reply), headers=(run_id,))
+    return await _whole_answer(call, reply)
+
+
+async def stop(call: Call) -> ASGIApp:
+    """Always a success; a turn of somebody else goes on."""
+    body = await read_object(call)
+    user = await required_user(call, body.get("user"))
+    require_chat(call.app)
+    live = call.api.runs.find_live(call.app, call.path["task_id"])
+    if live is not None and live.run.end_user_id == user.id:
+        await call.api.runs.stop(call.app, live.run.id)
+    return SUCCESS
+
+
+def require_chat(app: App) -> None:
+    if app.info.mode is not AppMode.ADVANCED_CHAT:
+        raise not_chat_app()
+
+
+async def _version(call: Call, workflow_id: str | None) -> Version:
+    if not workflow_id:
+        return call.app.published_version()
+    return await call.api.catalog.version(call.app, workflow_id)
+
+
+async def _whole_answer(call: Call, live: LiveRun) -> JsonAnswer:
+    finished = await live.feed.finished()
+    if finished.status is RunStatus.FAILED:
+        raise run_failed(finished.error)
+    message = await call.api.conversations.answer_of(live.run.id)
+    if message is None:
+        raise ConversationNotFound("The conversation was deleted while it was answered.")
+    return JsonAnswer(call.api.wire.encode(blocking_message(message, live.run.task_id)))
+
+
+def _said_at_once(call: Call, message: Message, *, is_streaming: bool) -> ASGIApp:
+    """What was answered without a run: there are no events of one."""
+    task_id, encode = new_id(), call.api.wire.encode
+    if not is_streaming:
+        return JsonAnswer(encode(blocking_message(message, task_id)))
+    envelope = message_envelope(message, task_id)
+    return EventStream(
+        _events(call, message_piece(envelope, message.answer), message_ended(envelope, message))
+    )
+
+
+async def _events(call: Call, *payloads: dict[str, Any]) -> AsyncGenerator[bytes, None]:
+    yield b"".join([frame(call.api.wire.encode(payload)) for payload in payloads])
