@@ -37,7 +37,7 @@ from graphmill.service.dispatcher import END_SECONDS, Dispatcher
 from graphmill.service.file_access import FileAccess
 from graphmill.service.loose_files import LooseFiles
 from graphmill.service.reload import reload_on_change
-from graphmill.service.retention import clear_up, prune_regularly
+from graphmill.service.retention import clear_up, index_regularly, prune_regularly
 from graphmill.service.runs import Runs
 from graphmill.service.secrets import SecretCheck
 from graphmill.service.services import Services, TaskServices
@@ -141,10 +141,11 @@ async def build(settings: Settings) -> AsyncIterator[Services]:
         )
         dispatcher = Dispatcher(journal, limits=_limits(settings))
         stack.push_async_callback(dispatcher.close)
+        run_store = RunStore(database)
         runs = Runs(
             dispatcher,
             journal,
-            RunStore(database),
+            run_store,
             files,
             runs_per_app=settings.limits.runs_per_app,
         )
@@ -156,6 +157,7 @@ async def build(settings: Settings) -> AsyncIterator[Services]:
         stack.push_async_callback(background.cancel)
         background.start(reload_on_change(catalog), name="reload")
         background.start(prune_regularly(storage.pruner.prune), name="retention")
+        background.start(index_regularly(run_store.index_keywords), name="index")
         background.start(clear_up(storage.pruner.clear_up), name="clear up")
         largest = settings.http_request.max_response_bytes.binary
         task_files = TaskFiles(uploads, files, largest=largest)

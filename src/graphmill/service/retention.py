@@ -1,4 +1,5 @@
-"""Forgets what is old, now and then, while the server runs."""
+"""What is done to the database now and then while the server runs: old things are forgotten, new
+ones made ready for searches."""
 
 import asyncio
 import logging
@@ -9,6 +10,7 @@ from graphmill.errors import StoreError
 from graphmill.storage.prune import Pruned
 
 INTERVAL_SECONDS: Final = 600.0
+INDEX_SECONDS: Final = 5.0
 
 logger = logging.getLogger(__name__)
 
@@ -26,6 +28,18 @@ async def prune_regularly(
         else:
             if pruned != Pruned():
                 logger.info("deleted %s", pruned)
+
+
+async def index_regularly(
+    index: Callable[[], Awaitable[None]], *, every_seconds: float = INDEX_SECONDS
+) -> None:
+    """Until cancelled: make new runs ready for searches by keyword."""
+    while True:
+        try:
+            await index()
+        except StoreError as error:
+            logger.error("searches stay slow for now: %s", error.for_operator())
+        await asyncio.sleep(every_seconds)
 
 
 async def clear_up(clear: Callable[[], Awaitable[int]]) -> None:

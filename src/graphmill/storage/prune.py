@@ -24,7 +24,7 @@ from graphmill.storage.tables import (
     uploads,
 )
 
-BATCH: Final = 200
+BATCH: Final = 50
 """Runs, rows of events or files in one commit."""
 DAY: Final = 86_400.0
 MINUTE: Final = 60.0

@@ -7,7 +7,16 @@ from functools import lru_cache
 from time import time
 from typing import Any, Final
 
-from sqlalchemy import ClauseElement, ColumnElement, bindparam, func, or_, select, update
+from sqlalchemy import (
+    ClauseElement,
+    ColumnElement,
+    bindparam,
+    func,
+    literal_column,
+    or_,
+    select,
+    update,
+)
 
 from graphmill.engine.events import RunStatus
 from graphmill.engine.fanout import EPOCH_SHIFT
@@ -15,11 +24,21 @@ from graphmill.ids import end_user_id_of, log_id_of
 from graphmill.jsontext import encode, storable
 from graphmill.storage.database import Database, Row
 from graphmill.storage.events import unpack
+from graphmill.storage.search import (
+    CANDIDATES,
+    COUNT_CANDIDATES,
+    INDEX_NEXT,
+    IS_BEHIND,
+    match_of,
+)
 from graphmill.storage.tables import is_running, runs, workflow_versions
 from graphmill.variables.values import Value
 
 KEYWORD_LENGTH: Final = 30
 """Characters of a keyword that count (`service-api §16`)."""
+MOST_COUNTED: Final = 10_000
+"""Runs that hold a keyword are counted so far; the total of a longer list is this number, or that
+of the page asked for and one more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +134,8 @@ _SUMMARY: Final = (
 """In the order of `RunSummary`."""
 
 _OF_APP: Final = runs.c.app_id == bindparam("app_id")
+# The plus keeps SQLite from going through all runs of the app instead of the candidates.
+_OF_APP_UNINDEXED: Final = literal_column("+runs.app_id") == bindparam("app_id")
 _RECORD: Final = select(*_SUMMARY, runs.c.inputs, runs.c.outputs).where(_OF_APP)
 _BY_ID: Final = _RECORD.where(runs.c.id == bindparam("id"))
 _BY_TASK: Final = _RECORD.where(runs.c.task_id == bindparam("task_id"))
@@ -179,7 +200,7 @@ class RunStore:
 
     async def page(self, app_id: str, query: LogQuery) -> LogPage:
         """One page of an app's log."""
-        parameters = _parameters(app_id, query)
+        parameters = await self._narrowed(_parameters(app_id, query))
         entries, count = _log_statements(frozenset(parameters))
         offset = (query.page - 1) * query.limit
         rows = await self._database.fetch_all(
@@ -188,9 +209,27 @@ class RunStore:
         total = offset + len(rows)
         is_last_page = 0 < len(rows) < query.limit or total == 0
         if not is_last_page:
-            [(total,)] = await self._database.fetch_all(count, **parameters)
+            most = max(MOST_COUNTED, offset + query.limit + 1)
+            [(total,)] = await self._database.fetch_all(count, most=most, **parameters)
         found = tuple(LogEntry(log_id_of(row[0]), RunSummary(*_typed(row))) for row in rows)
         return LogPage(found, total, query.page, query.limit)
+
+    async def _narrowed(self, parameters: dict[str, Any]) -> dict[str, Any]:
+        """A keyword that few runs can hold is looked for in those. One that many hold is soon found
+        by looking at the newest runs first."""
+        match = parameters.pop("match", None)
+        if match is None:
+            return parameters
+        [(count,)] = await self._database.fetch_all(
+            COUNT_CANDIDATES, match=match, most=MOST_COUNTED
+        )
+        return parameters | {"match": match} if count < MOST_COUNTED else parameters
+
+    async def index_keywords(self) -> None:
+        """Make new runs ready for searches by keyword, in small batches between other writes; those
+        that are not are looked at one by one. Raises StoreError."""
+        while await self._database.fetch_one(IS_BEHIND):
+            await self._database.write(INDEX_NEXT)
 
     async def last_sequence_numbers(self) -> dict[str, int]:
         """By app, how far its runs are counted; apps without runs are left out."""
@@ -208,7 +247,10 @@ class RunStore:
 @lru_cache
 def _log_statements(parameters: frozenset[str]) -> tuple[ClauseElement, ClauseElement]:
     """The entries of a page, and how many there are on all pages, with the filters asked for."""
-    conditions = [_OF_APP, *(_FILTERS[name] for name in _FILTERS if name in parameters)]
+    filters = [_FILTERS[name] for name in _FILTERS if name in parameters]
+    conditions: list[ColumnElement[bool]] = [_OF_APP, *filters]
+    if "match" in parameters:
+        conditions = [CANDIDATES, _OF_APP_UNINDEXED, *filters]
     entries = (
         select(*_SUMMARY)
         .where(*conditions)
@@ -216,6 +258,9 @@ def _log_statements(parameters: frozenset[str]) -> tuple[ClauseElement, ClauseEl
         .limit(bindparam("limit"))
         .offset(bindparam("offset"))
     )
+    if "keyword" in parameters:
+        some = select(runs.c.id).where(*conditions).limit(bindparam("most")).subquery()
+        return entries, select(func.count()).select_from(some)
     return entries, select(func.count()).select_from(runs).where(*conditions)
 
 
@@ -234,6 +279,7 @@ def _parameters(app_id: str, query: LogQuery) -> dict[str, Any]:
         # Inputs and outputs are JSON, in which a quotation mark has a backslash before it.
         parameters["quoted_keyword"] = _pattern(encode(keyword).decode()[1:-1])
         parameters["run_id"] = storable(query.keyword).lower()
+        parameters["match"] = match_of(app_id, keyword, encode(keyword).decode()[1:-1])
     given = {name: value for name, value in parameters.items() if value is not None}
     return {"app_id": app_id, **given}
 

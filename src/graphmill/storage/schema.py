@@ -12,9 +12,10 @@ from typing import Final
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.schema import CreateIndex, CreateTable
 
+from graphmill.storage.search import ddl
 from graphmill.storage.tables import metadata
 
-REVISION: Final = "0004"
+REVISION: Final = "0005"
 """The newest file in `migrations/versions`."""
 
 
@@ -56,4 +57,5 @@ def _creation() -> Iterator[str]:
         yield str(CreateTable(table).compile(dialect=dialect))
         for index in sorted(table.indexes, key=lambda index: str(index.name)):
             yield str(CreateIndex(index).compile(dialect=dialect))
+    yield from ddl()
     yield "CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL PRIMARY KEY)"
