@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import count
+from typing import Any, Final
 
 from graphmill.engine.driver import Driver, RunLimits
 from graphmill.engine.events import (
@@ -112,33 +113,24 @@ class Told:
 
 
 def _line(event: Event) -> str:
-    match event:
-        case RunStarted():
-            return "run started"
-        case NodeStarted(execution):
-            return f"{execution.node_id} started"
-        case NodeRetried(execution, retry_index):
-            return f"{execution.node_id} retry {retry_index}"
-        case NodeFinished(execution, status):
-            return f"{execution.node_id} {status}"
-        case TextChunk(selector, text):
-            return f"{text!r} of {'.'.join(selector)}"
-        case VariableUpdated(selector, value):
-            return f"{'.'.join(selector)} = {value!r}"
-        case ContainerStarted(execution):
-            return f"{execution.node_id} opened"
-        case RoundStarted(execution, index):
-            return f"{execution.node_id} round {index}"
-        case ContainerFinished(execution, status):
-            return f"{execution.node_id} closed: {status}"
-        case ReasoningChunk(node_id, text):
-            return f"{text!r} thought by {node_id}"
-        case AgentLogged(label=label, status=status):
-            return f"{label}: {status}"
-        case ResourcesRetrieved(node_id):
-            return f"resources of {node_id}"
-        case RunFinished(status):
-            return f"run {status}"
+    return _LINES[type(event)](event)
+
+
+_LINES: Final[dict[type[Event], Callable[[Any], str]]] = {
+    RunStarted: lambda event: "run started",
+    NodeStarted: lambda event: f"{event.execution.node_id} started",
+    NodeRetried: lambda event: f"{event.execution.node_id} retry {event.retry_index}",
+    NodeFinished: lambda event: f"{event.execution.node_id} {event.status}",
+    TextChunk: lambda event: f"{event.text!r} of {'.'.join(event.selector)}",
+    ReasoningChunk: lambda event: f"{event.text!r} thought by {event.node_id}",
+    AgentLogged: lambda event: f"{event.label}: {event.status}",
+    ResourcesRetrieved: lambda event: f"resources of {event.node_id}",
+    ContainerStarted: lambda event: f"{event.execution.node_id} opened",
+    RoundStarted: lambda event: f"{event.execution.node_id} round {event.index}",
+    ContainerFinished: lambda event: f"{event.execution.node_id} closed: {event.status}",
+    VariableUpdated: lambda event: f"{'.'.join(event.selector)} = {event.value!r}",
+    RunFinished: lambda event: f"run {event.status}",
+}
 
 
 @dataclass(slots=True)

@@ -118,7 +118,9 @@ class Container:
         """Of its round `index`; what encloses it is named as well (`workflow-dsl §11`)."""
         outer, node = self.work.frame.position or _NOWHERE, self.work.step.node
         if node.type == "loop":
-            return FramePosition(outer.iteration_id, outer.iteration_index, node.id, index)
+            # As recorded: of nested loops the outermost is named, with the index of the innermost.
+            loop_id = outer.loop_id or node.id
+            return FramePosition(outer.iteration_id, outer.iteration_index, loop_id, index)
         return FramePosition(node.id, index, outer.loop_id, outer.loop_index)
 
     def path(self, index: int) -> str:

@@ -36,15 +36,6 @@ class Usage:
         """None when no part of it is known."""
         return _sum((self.prompt_price, self.completion_price))
 
-    def metadata(self) -> dict[str, Value]:
-        """The totals, as the logs of a node say them (`service-api §11.3`)."""
-        price = self.total_price
-        return {
-            "total_tokens": self.total_tokens,
-            "total_price": None if price is None else float(price),
-            "currency": self.currency,
-        }
-
     def __add__(self, other: "Usage") -> "Usage":
         """Both together, at the prices and times of the later one."""
         return Usage(
@@ -99,6 +90,8 @@ def usage_object(usage: Usage) -> dict[str, Value]:
 
 def usage_metadata(usage: Usage) -> dict[str, Value]:
     """What the metadata of an execution say of it (`nodes §4.6`)."""
+    if usage == Usage():
+        usage = _NOTHING
     return {
         "total_tokens": usage.total_tokens,
         "total_price": _text(usage.total_price),

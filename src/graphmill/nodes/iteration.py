@@ -10,7 +10,7 @@ from graphmill.engine.context import NodeContext
 from graphmill.engine.graph import NodeClass
 from graphmill.engine.outcome import Failed, Outcome, Succeeded
 from graphmill.engine.rounds import Conclusion, Round, RoundEnd, Rounds
-from graphmill.engine.usage import Usage
+from graphmill.engine.usage import Usage, usage_metadata
 from graphmill.nodes.base import NodeData, NodePorts, NodeType, SelectorField
 from graphmill.variables.pool import Pool
 from graphmill.variables.selectors import Selector
@@ -128,7 +128,7 @@ class _Items(Rounds):
         ]
         outputs: dict[str, Value] = {"output": self._flattened(values)}
         metadata: dict[str, Value] = {
-            **usage.metadata(),
+            **usage_metadata(usage),
             "iteration_duration_map": {
                 str(index): result.seconds for index, result in self._results.items()
             },

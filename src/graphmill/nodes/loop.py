@@ -10,7 +10,7 @@ from graphmill.engine.context import NodeContext
 from graphmill.engine.graph import NodeClass
 from graphmill.engine.outcome import Failed, Outcome, Succeeded
 from graphmill.engine.rounds import Conclusion, Round, RoundEnd, Rounds
-from graphmill.engine.usage import Usage
+from graphmill.engine.usage import Usage, usage_metadata
 from graphmill.nodes.base import NodeData, NodePorts, NodeType, Section
 from graphmill.nodes.condition_data import ConditionData, ConditionGroupData, LogicalOperator
 from graphmill.variables.conditions import ConditionGroup, evaluate
@@ -148,7 +148,7 @@ class _Repetition(Rounds):
             if self._count:
                 announced = Round(self._count, self._pool, outputs_before=self._outputs)
         metadata: dict[str, Value] = {
-            **usage.metadata(),
+            **usage_metadata(usage),
             "completed_reason": reason,
             "loop_duration_map": self._durations,
             "loop_variable_map": self._values,

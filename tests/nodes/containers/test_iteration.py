@@ -451,18 +451,21 @@ async def test_a_container_that_leads_into_itself_ends():
 
 @pytest.mark.parametrize("items", [10_000], ids=str)
 async def test_many_items_one_by_one_give_other_runs_their_turn(items):
-    longest, moment = 0.0, asyncio.get_running_loop().time()
+    longest = 0.0
 
     async def watch():
-        nonlocal longest, moment
+        nonlocal longest
+        loop = asyncio.get_running_loop()
+        before = loop.time()
         while True:
             await asyncio.sleep(0)
-            now = asyncio.get_running_loop().time()
-            longest, moment = max(longest, now - moment), now
+            longest = max(longest, loop.time() - before)
+            before = loop.time()
 
-    watcher = asyncio.create_task(watch())
-    told = await over(list(range(items)))
-    watcher.cancel()
+    async with asyncio.TaskGroup() as tasks:
+        watcher = tasks.create_task(watch())
+        told = await over(list(range(items)))
+        watcher.cancel()
 
     assert items == len(told.out["o"])
     assert longest < 0.5
@@ -493,10 +496,10 @@ async def test_stop_ends_an_iteration_at_once(is_parallel):
         {"c": for_ever},
     )
     stage = Stage(plan, {"l": list(range(10_000))})
-    driving = asyncio.create_task(stage.driver.drive())
-    await stage.until("c started")
-    stage.driver.stop()
-    await asyncio.wait_for(driving, 1)
+    async with asyncio.timeout(2), asyncio.TaskGroup() as tasks:
+        tasks.create_task(stage.driver.drive())
+        await stage.until("c started")
+        stage.driver.stop()
 
     told = await stage.told()
     assert RunStatus.STOPPED == told.status

@@ -341,7 +341,13 @@ async def test_loops_nest_and_start_afresh():
         "start>lp s_lp>in s_in>inc in>add lp>e",
     )
     assert {"n": 2, "m": 3} == told.out
-    assert 6 == told.lines.count("inc succeeded")
+    tags = [
+        event.metadata
+        for event in told.events
+        if isinstance(event, NodeFinished) and event.execution.node_id == "inc"
+    ]
+    # As recorded: the outermost loop with the index of the innermost.
+    assert [{"loop_id": "lp", "loop_index": index} for index in (0, 1, 2, 0, 1, 2)] == tags
 
 
 async def test_an_iteration_inside_a_loop_names_both():
@@ -368,9 +374,9 @@ async def test_an_iteration_inside_a_loop_names_both():
 
 async def test_an_endless_loop_with_an_empty_body_can_be_stopped():
     stage = Stage(plan_of(loop("lp", 10**12), "start>lp"))
-    driving = asyncio.create_task(stage.driver.drive())
-    await asyncio.sleep(0.05)
-    stage.driver.stop()
-    await asyncio.wait_for(driving, 1)
+    async with asyncio.timeout(2), asyncio.TaskGroup() as tasks:
+        tasks.create_task(stage.driver.drive())
+        await asyncio.sleep(0.05)
+        stage.driver.stop()
 
     assert RunStatus.STOPPED == (await stage.told()).status
