@@ -47,6 +47,7 @@ def test_no_call_costs_nothing() -> None:
     shown = usage_object(Usage())
     assert {"0.0"} == {value for name, value in shown.items() if "price" in name}
     assert 0.0 == shown["time_to_first_token"]
+    assert "0.0" == usage_metadata(Usage())["total_price"]
 
 
 def test_metadata_name_tokens_price_and_currency() -> None:

@@ -7,11 +7,11 @@ from graphmill.dsl.rules import ToolUse
 from graphmill.dsl.tools import ToolProvider
 from graphmill.engine.context import NodeContext
 from graphmill.engine.outcome import Failed, Outcome, Succeeded
+from graphmill.engine.usage import usage_metadata
 from graphmill.errors import StoreError, ToolError, ToolFailed
 from graphmill.nodes.base import NodeData, NodePorts, NodeType
 from graphmill.nodes.tool.arguments import GivenValue, GivenValues, Settings, Source, fit_arguments
 from graphmill.nodes.tool.messages import Gathered
-from graphmill.nodes.usage import usage_metadata
 from graphmill.ports.files import FileVault
 from graphmill.ports.tools import Tool, Toolbox, ToolRef
 from graphmill.variables.pool import Pool
