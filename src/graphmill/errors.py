@@ -278,6 +278,11 @@ class ModelRefused(ModelError):
 class ModelFailed(ModelError):
     """The provider's answer to the call was an error, or none; the message is the provider's."""
 
+    def __init__(self, message: str, *, status: int | None = None) -> None:
+        super().__init__(message)
+        self.status = status
+        """HTTP status of the answer; None when there was none."""
+
 
 class ToolError(GraphmillError):
     """A tool did not do its work."""

@@ -43,11 +43,20 @@ _PASSING: Final = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 520, 522, 5
 class _Unanswered(Exception):
     """A try that failed; `str()` is for whoever reads the run's error."""
 
-    def __init__(self, message: str, *, may_pass: bool, wait: float | None = None) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        may_pass: bool,
+        wait: float | None = None,
+        status: int | None = None,
+    ) -> None:
         super().__init__(message)
         self.may_pass = may_pass
         self.wait = wait
         """Seconds that the provider asks for."""
+        self.status = status
+        """HTTP status of the answer, where that is what was wrong."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +91,7 @@ class Endpoint:
             except _Unanswered as error:
                 pause = None if begun else self._pause(error, tries)
                 if pause is None:
-                    raise ModelFailed(self._shown(error)) from None
+                    raise ModelFailed(self._shown(error), status=error.status) from None
             else:
                 yield ending
                 return
@@ -101,7 +110,7 @@ class Endpoint:
             except _Unanswered as error:
                 pause = self._pause(error, tries)
                 if pause is None:
-                    raise ModelFailed(self._shown(error)) from None
+                    raise ModelFailed(self._shown(error), status=error.status) from None
             tries += 1
             await asyncio.sleep(pause)
 
@@ -215,6 +224,7 @@ async def _refusal(response: HttpResponse) -> _Unanswered:
         f"The provider answered {response.status}: {message or 'nothing more'}",
         may_pass=response.status in _PASSING,
         wait=_seconds_to_wait(response.headers),
+        status=response.status,
     )
 
 

@@ -105,12 +105,11 @@ class LlmPrompt:
             # What it refers to follows as a message of its own (recorded).
             files = referenced_files(text.selectors, context.pool)
             messages.append(Message(role, file_parts(files, self._detail)))
-        if self._memory is None:
-            return messages
-        turns = await self._turns(self._memory, context, parameters, messages)
-        query = Message(Role.USER, self._memory.query(context.pool))
-        said = [message for turn in turns for message in turn]
-        return [message for message in (*messages, *said, query) if message.content]
+        if self._memory is not None:
+            turns = await self._turns(self._memory, context, parameters, messages)
+            messages += [message for turn in turns for message in turn]
+            messages.append(Message(Role.USER, self._memory.query(context.pool)))
+        return [message for message in messages if message.content]
 
     async def _completion(
         self,

@@ -1,23 +1,22 @@
 """The call of a model, and what became of it."""
 
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Final
 
 from graphmill.engine.usage import Usage, usage_object
-from graphmill.errors import ModelError, ModelNotConfigured, ModelRefused
+from graphmill.errors import ModelError, ModelFailed, ModelNotConfigured
 from graphmill.nodes.prompts.data import ModelData
 from graphmill.nodes.prompts.messages import recorded
 from graphmill.ports.models import ChatPiece, ChatRequest, ToolCall
 from graphmill.variables.values import Value
 
-ERROR_TYPES: Final[Mapping[type[ModelError], str]] = {
-    ModelNotConfigured: "ProviderTokenNotInitError",
-    ModelRefused: "ModelNotExistError",
-    ModelError: "InvokeError",
+_STATUS_ERRORS: Final = {
+    401: "InvokeAuthorizationError",
+    403: "InvokeAuthorizationError",
+    429: "InvokeRateLimitError",
 }
-"""Dify's names for them; flows branch on these."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,4 +54,13 @@ def call_record(model: ModelData, request: ChatRequest, reply: Reply) -> dict[st
 
 
 def error_type(error: ModelError) -> str:
-    return next(name for kind, name in ERROR_TYPES.items() if isinstance(error, kind))
+    """Dify's name for it; flows branch on these."""
+    if isinstance(error, ModelNotConfigured):
+        return "ProviderTokenNotInitError"
+    if not isinstance(error, ModelFailed):
+        return "ModelNotExistError"
+    if error.status is None:
+        return "InvokeConnectionError"
+    if error.status >= 500:
+        return "InvokeServerUnavailableError"
+    return _STATUS_ERRORS.get(error.status, "InvokeBadRequestError")
