@@ -94,54 +94,35 @@ def greet() -> str:
 
 
 def draw(url: str) -> str:
-    """As many pictures as asked for, up to twelve: one node fetches each."""
+    """As many pictures as asked for: an iteration fetches them."""
     start = _start(
         _text("input", max_length=0),
         {"variable": "numberOfImages", "label": "Number", "type": "number", "required": True},
     )
-    most = 12
-    nodes, pairs = [start], ["start>page1"]
-    for i in range(1, most + 1):
-        keep = node(
-            f"keep{i}",
-            "assigner",
-            title="Keep",
-            version="2",
-            items=[
-                {
-                    "variable_selector": ["conversation", "images"],
-                    "input_type": "variable",
-                    "operation": "extend",
-                    "value": [f"page{i}", "files"],
-                    "write_mode": "extend",
-                }
-            ],
-        )
-        more = node(
-            f"more{i}",
-            "if-else",
-            title="More",
-            cases=[
-                {
-                    "case_id": "yes",
-                    "logical_operator": "and",
-                    "conditions": [
-                        {
-                            "id": "c",
-                            "variable_selector": ["start", "numberOfImages"],
-                            "comparison_operator": ">",
-                            "value": str(i),
-                            "varType": "number",
-                        }
-                    ],
-                }
-            ],
-        )
-        nodes += [_page(f"page{i}", url), keep, more]
-        pairs += [f"page{i}>keep{i}", f"keep{i}>more{i}"]
-        pairs += [f"more{i}:false>end"]
-        if i < most:
-            pairs.append(f"more{i}:yes>page{i + 1}")
-    images = _output("files", "conversation", "images", "array[file]")
-    variable = {"id": "v", "name": "images", "value_type": "array[file]", "value": []}
-    return workflow_text([*nodes, _end(images)], edges(*pairs), conversation_variables=[variable])
+    count = node(
+        "count",
+        "code",
+        title="Count",
+        code_language="python3",
+        code="def main(n):\n    return {'items': list(range(int(n)))}",
+        variables=[{"variable": "n", "value_selector": ["start", "numberOfImages"]}],
+        outputs={"items": {"type": "array[number]", "children": None}},
+    )
+    each = node(
+        "each",
+        "iteration",
+        title="Each",
+        iterator_selector=["count", "items"],
+        output_selector=["page", "files"],
+        output_type="array[file]",
+        start_node_id="eachstart",
+    )
+    inside = [
+        node("eachstart", "iteration-start", title="", isInIteration=True, parent_id="each"),
+        _page("page", url, isInIteration=True, iteration_id="each", parent_id="each"),
+    ]
+    images = _end(_output("files", "each", "output", "array[file]"))
+    return workflow_text(
+        [start, count, each, *inside, images],
+        edges("start>count", "count>each", "eachstart>page", "each>end"),
+    )

@@ -135,9 +135,7 @@ class OcsApplication:
         flow = _FLOW.fullmatch(path)
         match (method, "/login/v2/flow" if flow else path):
             case ("GET" | "HEAD", "/status.php"):
-                cors = (b"access-control-allow-origin", b"*")
-                content_type = (b"content-type", JSON)
-                return BytesAnswer(encode(status(self._api)), headers=(content_type, cors))
+                return BytesAnswer(encode(status(self._api)), headers=((b"content-type", JSON),))
             case ("POST", "/login/v2"):
                 return self._flows.begin(headers.get(b"user-agent", b"").decode("latin-1"))
             case ("POST", "/login/v2/poll"):
