@@ -79,6 +79,8 @@ class ServerSettings(Section):
     public_url: Annotated[HttpUrl | None, BeforeValidator(_filled)] = None
     """How the outside reaches this server; links to files begin with it."""
     cors_origins: tuple[str, ...] = ("*",)
+    reasoning_chunks: bool = False
+    """Is what a model thinks streamed as events of its own? Dify has done so since 1.13."""
 
     @property
     def base_url(self) -> str:
