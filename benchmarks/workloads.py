@@ -143,6 +143,24 @@ def no_op() -> str:
     return _document("W0", [_end(out=["start", "q"])], [_edge("start", "end")])
 
 
+def code(language: str) -> str:
+    """start → code → end; `language` is python3 or javascript."""
+    sources = {
+        "python3": "def main(q):\n    return {'out': q + '.'}",
+        "javascript": "function main({q}) { return {out: q + '.'} }",
+    }
+    node = _node(
+        "code",
+        "code",
+        code_language=language,
+        code=sources[language],
+        variables=[{"variable": "q", "value_selector": ["start", "q"]}],
+        outputs={"out": {"type": "string", "children": None}},
+    )
+    edges = [_edge("start", "code"), _edge("code", "end")]
+    return _document("code", [node, _end(out=["code", "out"])], edges)
+
+
 def chain(length: int) -> str:
     nodes, edges, previous, selector = [], [], "start", ["start", "q"]
     for number in range(length):

@@ -5,7 +5,8 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from graphmill.cli.check import check_files, find_problems
+from graphmill.cli.check import check_files, find_problems, importable_packages
+from graphmill.config import Settings
 from graphmill.dsl.reader import MAX_BYTES
 from tests.cli.sarif_schema import LOG
 from tests.dsl.files import START, edges, node, workflow_text
@@ -203,3 +204,30 @@ def test_every_conformance_app_can_be_reported_in_every_format():
         status, text = report(*paths, format=format)
         assert 1 == status
         assert "ifelse-invalid.yml" in text
+
+
+def test_what_is_installed_for_code_is_known(folder):
+    source = "import shelf, requests\ndef main(): return {}"
+    code = node(
+        "code", "code", title="Code", code_language="python3", code=source, variables=[], outputs={}
+    )
+    nodes = [START, code, node("end", "end", title="End", outputs=[])]
+    Path("code.yml").write_text(workflow_text(nodes, edges("start>code", "code>end")))
+    Path("data/packages/shelf").mkdir(parents=True)
+    packages = importable_packages(Settings.model_validate({"data_dir": "data"}))
+    (problem,) = find_problems(Path("code.yml"), packages)
+    assert ("missing-package", True) == (problem.code, "'requests'" in problem.message)
+    assert "shelf" not in problem.message
+
+
+@pytest.mark.parametrize(
+    ("sandbox", "packages"),
+    [
+        ({"remote": {"endpoint": "http://sandbox:8194"}}, None),
+        ({"python": {"backend": "monty"}}, ()),
+        ({}, frozenset()),
+    ],
+    ids=["a dify-sandbox", "pydantic-monty", "nothing installed"],
+)
+def test_who_runs_code_says_what_it_may_import(folder, sandbox, packages):
+    assert packages == importable_packages(Settings.model_validate({"sandbox": sandbox}))

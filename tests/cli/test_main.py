@@ -9,6 +9,7 @@ from typer.testing import CliRunner, Result
 
 from graphmill import __version__
 from graphmill.cli.main import app
+from graphmill.errors import ConfigInvalid
 from tests.dsl.files import edges, node, workflow_text
 from tests.service.world import TEXT, echo, waiting
 
@@ -184,6 +185,49 @@ def test_graph_draws(folder: Path) -> None:
     (folder / "echo.yml").write_text(echo())
     assert invoke("graph", "echo.yml").stdout.startswith("flowchart")
     assert invoke("graph", "echo.yml", "--format", "svg").stdout.startswith("<svg")
+
+
+# --- sandbox ---------------------------------------------------------------------------------
+
+
+def test_packages_for_code_are_installed_where_code_finds_them(folder: Path) -> None:
+    source = folder / "shelf"
+    source.mkdir()
+    (source / "shelf_of_tests.py").write_text("TITLE = 'found'\n")
+    (source / "pyproject.toml").write_text(
+        "[build-system]\nrequires = []\nbuild-backend = 'build'\nbackend-path = ['.']\n"
+        "[project]\nname = 'shelf-of-tests'\nversion = '1'\n"
+    )
+    (source / "build.py").write_text(BACKEND)
+    result = invoke("sandbox", "install", str(source))
+    assert (0, True) == (result.exit_code, "can import shelf_of_tests" in result.stdout)
+    assert "shelf_of_tests" in invoke("doctor").stdout
+
+
+def test_packages_are_not_installed_for_a_dify_sandbox(folder: Path) -> None:
+    (folder / "config.yaml").write_text("sandbox: {remote: {endpoint: 'http://sandbox:8194'}}")
+    with pytest.raises(ConfigInvalid, match="packages are installed there"):
+        invoke("sandbox", "install", "requests")
+
+
+BACKEND = """
+import zipfile
+
+FILES = {
+    "METADATA": ("Metadata-Version: 2.1", "Name: shelf-of-tests", "Version: 1"),
+    "WHEEL": ("Wheel-Version: 1.0", "Root-Is-Purelib: true", "Tag: py3-none-any"),
+    "RECORD": (),
+}
+
+def build_wheel(directory, config_settings=None, metadata_directory=None):
+    name = "shelf_of_tests-1-py3-none-any.whl"
+    with zipfile.ZipFile(f"{directory}/{name}", "w") as wheel:
+        wheel.write("shelf_of_tests.py")
+        for file, lines in FILES.items():
+            wheel.writestr(f"shelf_of_tests-1.dist-info/{file}", chr(10).join(lines))
+    return name
+"""
+"""Makes a wheel without any tool, so nothing has to be fetched."""
 
 
 # --- doctor, migrate, prune ------------------------------------------------------------------

@@ -26,7 +26,8 @@ class Rules:
             return None
         selectors = Template.parse(data.get("text", "")).selectors
         selector = tuple(data["selector"]) if "selector" in data else ()
-        return NodeFacts(self.outputs, (*selectors, selector), self.handles)
+        packages = tuple(data.get("packages", ()))
+        return NodeFacts(self.outputs, (*selectors, selector), self.handles, packages=packages)
 
 
 TYPES = {
@@ -263,3 +264,20 @@ def test_warnings_come_in_the_order_of_the_file():
     lines = [problem.place.line for problem in check(*nodes, links=["start>end"])]
     assert len(lines) == 3
     assert sorted(lines) == lines
+
+
+@pytest.mark.parametrize(
+    ("packages", "missing"),
+    [
+        pytest.param((), "'pandas', 'requests'", id="nothing is installed"),
+        pytest.param({"requests", "numpy"}, "'pandas'", id="one is installed"),
+        pytest.param({"requests", "pandas"}, None, id="both are installed"),
+        pytest.param(None, None, id="nobody knows"),
+    ],
+)
+def test_imports_that_will_not_be_there_are_named(packages, missing):
+    nodes = [START, step("a", packages=["pandas", "requests"]), END]
+    problems = check_workflow(load(nodes, edges("start>a", "a>end")), TYPES, packages=packages)
+    named = [each.message for each in problems if each.code == "missing-package"]
+    expected = f"The code imports {missing}, which the code sandbox has not"
+    assert ([expected] if missing else []) == named
