@@ -10,6 +10,7 @@ from typing import Any, Final
 from sqlalchemy import (
     ClauseElement,
     ColumnElement,
+    TextClause,
     bindparam,
     func,
     literal_column,
@@ -248,7 +249,7 @@ class RunStore:
 def _log_statements(parameters: frozenset[str]) -> tuple[ClauseElement, ClauseElement]:
     """The entries of a page, and how many there are on all pages, with the filters asked for."""
     filters = [_FILTERS[name] for name in _FILTERS if name in parameters]
-    conditions: list[ColumnElement[bool]] = [_OF_APP, *filters]
+    conditions: list[ColumnElement[bool] | TextClause] = [_OF_APP, *filters]
     if "match" in parameters:
         conditions = [CANDIDATES, _OF_APP_UNINDEXED, *filters]
     entries = (
