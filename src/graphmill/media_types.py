@@ -32,6 +32,32 @@ _PARAMETER: Final = re.compile(r';\s*([\w!#$%&+^`|~.*-]+)\s*=\s*("(?:[^"\\]|\\.)
 _EXTENDED: Final = re.compile(r"([\w-]+)'[\w-]*'(.*)")
 
 
+_BEGINNINGS: Final = (
+    (0, b"\x89PNG\r\n\x1a\n", "image/png"),
+    (0, b"\xff\xd8\xff", "image/jpeg"),
+    (0, b"GIF8", "image/gif"),
+    (8, b"WEBP", "image/webp"),
+    (0, b"%PDF-", "application/pdf"),
+    (8, b"WAVE", "audio/x-wav"),
+    (0, b"ID3", "audio/mpeg"),
+    (0, b"\xff\xfb", "audio/mpeg"),
+    (0, b"OggS", "audio/ogg"),
+    (0, b"fLaC", "audio/flac"),
+    (4, b"ftypM4A", "audio/mp4"),
+    (4, b"ftyp", "video/mp4"),
+    (0, b"\x1aE\xdf\xa3", "video/webm"),
+)
+"""Where, which bytes, and what they are the beginning of."""
+
+
+def mime_type_in(content: bytes) -> str | None:
+    """The MIME type that the first bytes of a file show."""
+    for start, mark, mime_type in _BEGINNINGS:
+        if content.startswith(mark, start):
+            return mime_type
+    return None
+
+
 def mime_type_of(filename: str) -> str | None:
     """The MIME type that goes with the extension of `filename`."""
     return _TYPES.guess_type(filename)[0]

@@ -15,6 +15,7 @@ from graphmill.api.ocs.calls import Call
 from graphmill.api.ocs.envelope import Reply
 from graphmill.api.ocs.errors import refused
 from graphmill.errors import FileNotFound, FileTooLarge, NoFileUploaded, TaskNotFound
+from graphmill.media_types import mime_type_in
 from graphmill.service.tasks.files import owner_named
 from graphmill.storage.ocs_tasks import Task, TaskApi
 from graphmill.storage.uploads import Upload
@@ -64,7 +65,7 @@ class FileAnswer:
         await send({"type": "http.response.body", "body": b""})
 
     def _headers(self) -> HeaderPairs:
-        mime_type = self._upload.mime_type
+        mime_type = mime_type_in(self._first) or self._upload.mime_type
         if not _HARMLESS.fullmatch(mime_type):
             mime_type = "application/octet-stream"
         return (
