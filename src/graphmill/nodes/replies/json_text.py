@@ -40,8 +40,8 @@ def first_json(text: str, opening: str) -> Value:
 
 
 def marked_object(text: str) -> dict[str, Value]:
-    """The JSON object between the first mark of a beginning and the last of an end (`nodes §6`);
-    a list of one object is as good.
+    """The JSON object between the first mark of a beginning and the last of an end (`nodes §6`),
+    also where it is alone in a list.
 
     Raises ReplyInvalid, with Dify's texts."""
     marked = _between_marks(text.strip())
@@ -51,8 +51,6 @@ def marked_object(text: str) -> dict[str, Value]:
         value: Value = json.loads(marked)
     except (ValueError, RecursionError) as error:
         raise ReplyInvalid(f"got invalid json object. error: {error}") from None
-    if isinstance(value, list) and len(value) == 1:
-        value = value[0]
     if not isinstance(value, dict):
         raise ReplyInvalid(f"got invalid return object. obj:{value}")
     return value
@@ -92,8 +90,8 @@ async def _repaired(text: str) -> Value:
     try:
         # In a thread, for it may take a while.
         return await asyncio.to_thread(_repair, text)
-    except RecursionError:
-        raise ReplyInvalid("it is nested too deeply") from None
+    except (ValueError, RecursionError) as error:
+        raise ReplyInvalid(str(error)) from None
 
 
 def _repair(text: str) -> Value:
