@@ -8,6 +8,7 @@ import difflib
 import re
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
+from fnmatch import fnmatchcase
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Final, Literal, Self, TypeAlias, get_args
@@ -186,6 +187,51 @@ class ModelSettings(Section):
     """Calls of one model at a time; the others wait."""
     queue: NonNegativeInt = 1000
     queue_seconds: PositiveFloat = 300
+
+    def serves_provider(self, provider: str) -> bool:
+        """Does `provider` fit, however the DSL spells it?"""
+        return any(fnmatchcase(name, self.provider) for name in _spellings(provider))
+
+    def serves(self, provider: str, name: str) -> bool:
+        """Does it serve the model `name` of `provider`?"""
+        return self.serves_provider(provider) and any(
+            fnmatchcase(name, pattern) for pattern in self.names
+        )
+
+
+def _spellings(provider: str) -> Iterator[str]:
+    """`openai` is short for `langgenius/openai/openai`; files of all ages are around."""
+    yield provider
+    match provider.split("/"):
+        case [name]:
+            yield f"langgenius/{name}/{name}"
+        case ["langgenius", plugin, name] if plugin == name:
+            yield name
+        case _:
+            pass
+
+
+class ToolSettings(Section):
+    """Tools that workflow files name by their provider, and who does their work here."""
+
+    provider: str
+    """Glob over the DSL's provider ids and names."""
+    kind: Literal["openapi", "mcp", "workflow"]
+    document: FilePath | None = None
+    """The OpenAPI document."""
+    url: Annotated[HttpUrl | None, BeforeValidator(_filled)] = None
+    """Of an MCP server; of an API, in place of what its document says."""
+    headers: dict[str, SecretStr] = {}
+    """Sent with every request."""
+    app: OptionalText = None
+    """Slug of the app that is the tool."""
+
+    @model_validator(mode="after")
+    def _says_where(self) -> Self:
+        needed = {"openapi": "document", "mcp": "url", "workflow": "app"}[self.kind]
+        if getattr(self, needed) is None:
+            raise ValueError(f"kind {self.kind} needs {needed}")
+        return self
 
 
 class TextToSpeechSettings(Section):
@@ -433,6 +479,7 @@ class Settings(Section):
     storage: StorageSettings = StorageSettings()
     apps: tuple[AppSettings, ...] = ()
     models: tuple[ModelSettings, ...] = ()
+    tools: tuple[ToolSettings, ...] = ()
     speech: SpeechSettings = SpeechSettings()
     http_request: HttpRequestSettings = HttpRequestSettings()
     sandbox: SandboxSettings = SandboxSettings()
@@ -602,11 +649,14 @@ def _same_apps(settings: Settings) -> Iterator[_Mistake]:
 
 
 def _unknown_apps(settings: Settings) -> Iterator[_Mistake]:
-    """Task types whose workflow is none of the apps."""
+    """Task types and tools whose workflow is none of the apps."""
     slugs = {app.slug for app in settings.apps}
     for type_id, bound in settings.ocs.task_types.items():
         if bound.workflow is not None and bound.workflow not in slugs:
             yield ("ocs", "task_types", type_id, "workflow"), _not_an_app(bound.workflow)
+    for i, tool in enumerate(settings.tools):
+        if tool.app is not None and tool.app not in slugs:
+            yield ("tools", i, "app"), _not_an_app(tool.app)
     for i, slug in enumerate(settings.ocs.publish_workflows):
         if slug not in slugs:
             yield ("ocs", "publish_workflows", i), _not_an_app(slug)

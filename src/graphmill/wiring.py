@@ -7,6 +7,8 @@ import logging
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from functools import partial
 from typing import Final
 
 from graphmill.background import Background
@@ -25,11 +27,13 @@ from graphmill.outbound.guard import OutboundRules
 from graphmill.outbound.urls import Target
 from graphmill.ports.files import FileStore, FileVault
 from graphmill.ports.http import HttpClient, HttpLimits, Timeouts
+from graphmill.ports.tools import Toolbox
 from graphmill.sandbox.limits import CodeLimits
 from graphmill.sandbox.own_module import ModuleSandbox
 from graphmill.sandbox.runner import Sandbox
 from graphmill.sandbox.templates import SandboxTemplates
 from graphmill.service.accounts import Accounts
+from graphmill.service.app_calls import AppCalls
 from graphmill.service.apps import Catalog
 from graphmill.service.bench import Bench
 from graphmill.service.conversations import Conversations
@@ -64,6 +68,9 @@ from graphmill.storage.ocs_tasks import TaskStore
 from graphmill.storage.prune import Pruner
 from graphmill.storage.runs import RunStore
 from graphmill.storage.uploads import UploadStore
+from graphmill.tools.configured import configured_providers
+from graphmill.tools.toolbox import ConfiguredTools
+from graphmill.tools.workflow import Apps, NoApps
 
 NOT_BUILT: Final = frozenset({"speech", "cluster"})
 """Sections of the configuration that nothing reads yet."""
@@ -132,7 +139,10 @@ async def build(settings: Settings) -> AsyncIterator[Services]:
         documents = await stack.enter_async_context(open_documents(settings, files))
         models = await stack.enter_async_context(open_models(settings, files))
         messages = MessageStore(database)
-        ports = _ports(settings, http, files, sandbox, documents, models)
+        end_users = EndUserStore(database)
+        calls = AppCalls(end_users)
+        tools = await stack.enter_async_context(open_tools(settings, calls))
+        ports = _ports(settings, http, files, sandbox, documents, models, tools)
         catalog = Catalog(
             settings.apps,
             AppStore(database),
@@ -149,6 +159,7 @@ async def build(settings: Settings) -> AsyncIterator[Services]:
             files,
             runs_per_app=settings.limits.runs_per_app,
         )
+        calls.open(catalog, runs)
         await runs.recover()
         conversations = Conversations(runs, ConversationStore(database), messages, files)
         await conversations.recover()
@@ -169,7 +180,7 @@ async def build(settings: Settings) -> AsyncIterator[Services]:
             conversations,
             Suggestions(models, messages),
             uploads,
-            EndUserStore(database),
+            end_users,
             ocs,
             sandbox,
         )
@@ -224,7 +235,8 @@ async def build_bench(settings: Settings) -> AsyncIterator[Bench]:
         files = LooseFiles(http)
         documents = await stack.enter_async_context(open_documents(settings, files))
         models = await stack.enter_async_context(open_models(settings, files))
-        ports = _ports(settings, http, files, sandbox, documents, models)
+        tools = await stack.enter_async_context(open_tools(settings, NoApps()))
+        ports = _ports(settings, http, files, sandbox, documents, models, tools)
         bench = Bench(ports, files, MemoryJournal(), limits=_limits(settings))
         try:
             yield bench
@@ -318,6 +330,23 @@ def _provider_rules(entries: Sequence[ModelSettings], proxy: str | None) -> Outb
     return OutboundRules(hosts=hosts)
 
 
+@asynccontextmanager
+async def open_tools(settings: Settings, apps: Apps) -> AsyncIterator[ConfiguredTools]:
+    """All tools. Each provider has a client of its own, which reaches no other's private address.
+    Raises ConfigInvalid."""
+    async with AsyncExitStack() as stack:
+
+        def client_for(url: str) -> OutboundClient:
+            client = OutboundClient(_service_rules(url))
+            stack.push_async_callback(client.close)
+            return client
+
+        providers = configured_providers(settings.tools, apps, client_for, _http_limits(settings))
+        yield ConfiguredTools(
+            tuple(providers), clock=partial(datetime.now, UTC), base_url=settings.server.base_url
+        )
+
+
 def _service_rules(*endpoints: str | None) -> OutboundRules:
     """The operator's own services are mostly at private addresses; no workflow says where they
     are."""
@@ -332,9 +361,8 @@ def _ports(
     sandbox: Sandbox,
     documents: Documents,
     models: ConfiguredModels,
+    tools: Toolbox,
 ) -> NodePorts:
-    timeouts = settings.http_request.timeout_seconds
-    sizes = settings.http_request.max_response_bytes
     return NodePorts(
         http=http,
         files=files,
@@ -342,9 +370,17 @@ def _ports(
         code=sandbox,
         documents=documents,
         models=models,
-        http_limits=HttpLimits(
-            Timeouts(timeouts.connect, timeouts.read, timeouts.write), sizes.text, sizes.binary
-        ),
+        http_limits=_http_limits(settings),
+        tools=tools,
+        reasoning_chunks=settings.server.reasoning_chunks,
+    )
+
+
+def _http_limits(settings: Settings) -> HttpLimits:
+    timeouts = settings.http_request.timeout_seconds
+    sizes = settings.http_request.max_response_bytes
+    return HttpLimits(
+        Timeouts(timeouts.connect, timeouts.read, timeouts.write), sizes.text, sizes.binary
     )
 
 

@@ -12,12 +12,14 @@ from graphmill.dsl.check import check_workflow
 from graphmill.dsl.load import load_workflow
 from graphmill.dsl.model import Problem, Severity, Workflow
 from graphmill.dsl.problems import format_text, in_order
+from graphmill.dsl.tools import ToolProvider
 from graphmill.errors import WorkflowInvalid
 from graphmill.nodes.base import NodePorts
 from graphmill.nodes.compile import compile_plan
 from graphmill.nodes.registry import NODE_TYPES
 from graphmill.sandbox.packages import installed_modules
 from graphmill.service.reading import content_of
+from graphmill.tools.toolbox import TIME_PATTERNS
 
 Findings = Sequence[tuple[Path, Sequence[Problem]]]
 """The problems of each file."""
@@ -29,17 +31,26 @@ def check_files(
     write: Callable[[str], object],
     *,
     packages: Collection[str] | None = (),
+    has_model: Callable[[str, str], bool] | None = None,
+    has_tools: Callable[[ToolProvider], bool] | None = None,
 ) -> int:
-    """Check files and `write` the report, line by line; `format` is text, json or sarif, `packages`
+    """Check files and `write` the report, line by line; `format` is text, json or sarif, the rest
     as in `check_workflow`.
 
     The exit status: 1 when there are errors; warnings alone leave it 0."""
-    findings = [(path, find_problems(path, packages)) for path in dict.fromkeys(paths)]
+    findings = [
+        (path, find_problems(path, packages, has_model, has_tools)) for path in dict.fromkeys(paths)
+    ]
     _FORMATS[format](findings, write)
     return 1 if _count(findings, Severity.ERROR) else 0
 
 
-def find_problems(path: Path, packages: Collection[str] | None = ()) -> tuple[Problem, ...]:
+def find_problems(
+    path: Path,
+    packages: Collection[str] | None = (),
+    has_model: Callable[[str, str], bool] | None = None,
+    has_tools: Callable[[ToolProvider], bool] | None = None,
+) -> tuple[Problem, ...]:
     """Everything that is wrong with the file at `path`, a missing one included."""
     try:
         loaded = load_workflow(content_of(path))
@@ -49,7 +60,9 @@ def find_problems(path: Path, packages: Collection[str] | None = ()) -> tuple[Pr
     workflow = loaded.workflow
     if workflow is not None and not any(map(_concerns_graph, loaded.errors)):
         problems += _compile_problems(workflow)
-        problems += check_workflow(workflow, NODE_TYPES, packages=packages)
+        problems += check_workflow(
+            workflow, NODE_TYPES, packages=packages, has_model=has_model, has_tools=has_tools
+        )
     return in_order(problems)
 
 
@@ -76,6 +89,25 @@ def importable_packages(settings: Settings) -> Collection[str] | None:
     if settings.sandbox.python.backend == "monty":
         return ()
     return installed_modules(settings.packages_dir)
+
+
+def served_models(settings: Settings) -> Callable[[str, str], bool]:
+    """Tells by provider and name whether there is a model."""
+
+    def has_model(provider: str, name: str) -> bool:
+        return any(entry.serves(provider, name) for entry in settings.models)
+
+    return has_model
+
+
+def served_tools(settings: Settings) -> Callable[[ToolProvider], bool]:
+    """Tells whether there are the tools of a provider."""
+    patterns = (*TIME_PATTERNS, *(entry.provider for entry in settings.tools))
+
+    def has_tools(provider: ToolProvider) -> bool:
+        return any(map(provider.fits, patterns))
+
+    return has_tools
 
 
 class _Absent:

@@ -30,6 +30,9 @@ app.add_typer(sandbox_app, name="sandbox")
 storage = typer.Typer(help="Where the bytes of files lie.", no_args_is_help=True)
 app.add_typer(storage, name="storage")
 
+user_app = typer.Typer(help="Users of Nextcloud's API.", no_args_is_help=True)
+app.add_typer(user_app, name="user")
+
 Config: TypeAlias = Annotated[
     Path | None,
     typer.Option(help="The configuration; config.yaml in this folder, if there is one."),
@@ -86,15 +89,28 @@ def check(
     report: Annotated[ReportFormat, typer.Option("--format")] = ReportFormat.TEXT,
     config: Annotated[
         Path | None,
-        typer.Option(help="The configuration that says which packages code may import."),
+        typer.Option(help="The configuration that says what packages, models and tools there are."),
     ] = None,
 ) -> None:
     """Tell every problem of workflow files, with its place; exit 1 when there are errors."""
-    from graphmill.cli.check import check_files, importable_packages
+    from graphmill.cli.check import (
+        check_files,
+        importable_packages,
+        served_models,
+        served_tools,
+    )
 
     # Not config.yaml by itself: where files are checked, its variables are often not set.
-    packages = importable_packages(load_settings(config, environ=os.environ))
-    raise typer.Exit(check_files(files, report, typer.echo, packages=packages))
+    settings = load_settings(config, environ=os.environ)
+    status = check_files(
+        files,
+        report,
+        typer.echo,
+        packages=importable_packages(settings),
+        has_model=None if config is None else served_models(settings),
+        has_tools=None if config is None else served_tools(settings),
+    )
+    raise typer.Exit(status)
 
 
 @app.command()
@@ -156,6 +172,31 @@ def copy(to: Annotated[StorageKind, typer.Option(help="Where to.")], config: Con
     from graphmill.cli.storage import copy_all
 
     raise typer.Exit(copy_all(_settings(config), to))
+
+
+@user_app.command("add")
+def user_add(
+    user_id: Annotated[str, typer.Argument(metavar="ID")],
+    display_name: Annotated[str | None, typer.Option(help="How others see the user.")] = None,
+    login: Annotated[
+        list[str] | None, typer.Option(help="Another name to log in with, such as a mail address.")
+    ] = None,
+    app_password: Annotated[
+        list[str] | None, typer.Option(help="Make an app password for the device of this name.")
+    ] = None,
+) -> None:
+    """Print what the configuration needs for a new user of Nextcloud's API."""
+    from graphmill.cli.user import add_user
+
+    add_user(user_id, display_name=display_name, logins=login or [], devices=app_password or [])
+
+
+@user_app.command("hash")
+def user_hash() -> None:
+    """Print the hash of a password or of a worker's secret."""
+    from graphmill.cli.user import hash_secret
+
+    hash_secret()
 
 
 def _print_version(wanted: bool) -> None:

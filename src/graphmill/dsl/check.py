@@ -18,6 +18,7 @@ from graphmill.dsl.model import (
 from graphmill.dsl.problems import did_you_mean, in_order, node_problem
 from graphmill.dsl.references import check_references
 from graphmill.dsl.rules import NodeFacts, NodeRules
+from graphmill.dsl.tools import ToolProvider
 from graphmill.dsl.upgrade import START_TYPES
 
 RESPONSE_TYPES: Final = frozenset({"end", "answer", "knowledge-index"})
@@ -30,12 +31,14 @@ def check_workflow(
     node_types: Mapping[str, NodeRules],
     *,
     packages: Collection[str] | None = (),
-    tools: Collection[str] | None = None,
+    has_tools: Callable[[ToolProvider], bool] | None = None,
+    has_model: Callable[[str, str], bool] | None = None,
 ) -> tuple[Problem, ...]:
     """Warnings, in the order of the file. Types that are not in `node_types` are left alone.
 
-    `packages` are those that code may import here, `tools` patterns of the providers whose tools
-    there are; None when nobody knows."""
+    `packages` are those that code may import here, `has_tools` tells whether there are those of a
+    provider, `has_model` tells by provider and name whether there is a model; None when nobody
+    knows."""
     if not workflow.nodes:
         return ()
     facts = {
@@ -51,7 +54,8 @@ def check_workflow(
             *_check_containers(workflow),
             *_check_doubts(workflow, facts),
             *_check_packages(workflow, facts, packages),
-            *_check_tools(workflow, facts, tools),
+            *_check_tools(workflow, facts, has_tools),
+            *_check_models(workflow, facts, has_model),
             *_check_age(workflow),
         ]
     )
@@ -230,17 +234,37 @@ def _check_packages(
 def _check_tools(
     workflow: Workflow,
     facts: Mapping[str, NodeFacts | None],
-    patterns: Collection[str] | None,
+    has_tools: Callable[[ToolProvider], bool] | None,
 ) -> Iterator[Problem]:
-    if patterns is None:
+    if has_tools is None:
         return
     for node in workflow.nodes:
         known = facts.get(node.id)
         for use in known.tools if known else ():
-            if not any(map(use.provider.fits, patterns)):
+            if not has_tools(use.provider):
                 name = use.provider.name or use.provider.id
                 message = f"This server has no tools of {name!r}, so they fail when they are called"
                 yield _warning(node, "unmapped-tool", message, *use.path, hint=use.provider.hint)
+
+
+def _check_models(
+    workflow: Workflow,
+    facts: Mapping[str, NodeFacts | None],
+    has_model: Callable[[str, str], bool] | None,
+) -> Iterator[Problem]:
+    if has_model is None:
+        return
+    for node in workflow.nodes:
+        known = facts.get(node.id)
+        for use in known.models if known else ():
+            if not has_model(use.provider, use.name):
+                yield _warning(
+                    node,
+                    "unmapped-model",
+                    f"This server has no model {use.name!r} of {use.provider!r}, so calls fail",
+                    *use.path,
+                    hint="Add an entry for it to `models` in config.yaml.",
+                )
 
 
 _OLD: Final[tuple[tuple[Callable[[NodeDefinition], bool], str, str], ...]] = (

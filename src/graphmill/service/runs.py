@@ -79,6 +79,7 @@ class Runs:
         find: Find | None = None,
         run_id: str | None = None,
         turn: Turn | None = None,
+        call_depth: int = 0,
         trace_id: str | None = None,
     ) -> LiveRun:
         """Check ceiling, files and inputs (`service-api §5`, steps 7, 9, 10) and start a run of
@@ -93,7 +94,8 @@ class Runs:
             find = find or partial(self._files.find, user=user)
             sys_files = await read_files(version.workflow.features, files, find)
             values = await read_inputs(version.start_variables, inputs, find)
-            run = self._order(run_id or new_id(), app, version, user, values, sys_files, turn)
+            order = self._order(run_id or new_id(), app, version, user, values, sys_files)
+            run = replace(order, turn=turn, call_depth=call_depth)
             live = LiveRun(run, Feed(run.id))
             self._journal.open(run, live.feed)
         except BaseException:
@@ -173,7 +175,6 @@ class Runs:
         user: EndUser,
         inputs: dict[str, Value],
         files: list[File],
-        turn: Turn | None,
     ) -> Run:
         number = self._numbers[app.id] = self._numbers.get(app.id, 0) + 1
         return Run(
@@ -189,7 +190,6 @@ class Runs:
             created_at=self._clock(),
             log_level=app.log_level,
             files=files,
-            turn=turn,
         )
 
     def _ended(self, live: LiveRun) -> None:

@@ -32,12 +32,10 @@ class MappedProvider:
     provider: Provider
 
 
-class ToolShelf:
+class ConfiguredTools:
     """`ports.Toolbox`."""
 
-    def __init__(
-        self, mapped: Sequence[MappedProvider], *, clock: Clock, base_url: str
-    ) -> None:
+    def __init__(self, mapped: Sequence[MappedProvider], *, clock: Clock, base_url: str) -> None:
         """The first entry of `mapped` that fits counts. `base_url`: of this server."""
         built_in = BuiltIn(clock)
         self._mapped = (*mapped, *(MappedProvider(each, built_in) for each in TIME_PATTERNS))

@@ -1,0 +1,117 @@
+"""Apps of this server that are tools of others (`nodes §11`)."""
+
+import asyncio
+from collections.abc import Mapping
+from typing import Final
+
+from graphmill.dsl.model import AppMode
+from graphmill.engine.events import RunFinished
+from graphmill.engine.run import Run
+from graphmill.errors import (
+    InvalidParameter,
+    NotPublished,
+    RequestRefused,
+    StoreError,
+    ToolFailed,
+    WorkflowInvalid,
+)
+from graphmill.ports.tools import Parameter, ParameterType
+from graphmill.service.apps import App, Catalog, Version
+from graphmill.service.inputs import Find
+from graphmill.service.runs import Runs
+from graphmill.storage.end_users import EndUserStore
+from graphmill.variables.file_references import FileReference
+from graphmill.variables.files import File
+from graphmill.variables.inputs import StartVariable, VariableType
+from graphmill.variables.values import Value
+
+_TYPES: Final[Mapping[VariableType, ParameterType]] = {
+    VariableType.NUMBER: ParameterType.NUMBER,
+    VariableType.CHECKBOX: ParameterType.BOOLEAN,
+    VariableType.JSON_OBJECT: ParameterType.OBJECT,
+    VariableType.FILE: ParameterType.FILE,
+    VariableType.FILE_LIST: ParameterType.FILES,
+}
+"""Of start variables; the others are texts."""
+
+
+class AppCalls:
+    """`tools.workflow.Apps`. Call `open` before the first run."""
+
+    def __init__(self, end_users: EndUserStore) -> None:
+        self._end_users = end_users
+        self._catalog: Catalog
+        self._runs: Runs
+
+    def open(self, catalog: Catalog, runs: Runs) -> None:
+        """Apps need tools before there are any, so this comes later."""
+        self._catalog = catalog
+        self._runs = runs
+
+    def describe(self, slug: str) -> tuple[str, tuple[Parameter, ...]]:
+        app, version = self._find(slug)
+        return app.info.description, tuple(map(_parameter, version.start_variables))
+
+    async def call(self, slug: str, inputs: Mapping[str, Value], caller: Run) -> RunFinished:
+        app, version = self._find(slug)
+        try:
+            live = await self._runs.start(
+                app,
+                version,
+                inputs={name: _as_sent(value) for name, value in inputs.items()},
+                files=[],
+                user=await self._end_users.ensure(app.id, caller.user),
+                find=_finder(inputs),
+                call_depth=caller.call_depth + 1,
+            )
+        except (RequestRefused, StoreError) as error:
+            raise ToolFailed(str(error)) from error
+        try:
+            return await live.feed.finished()
+        except asyncio.CancelledError:
+            await self._runs.stop(app, live.run.id)
+            raise
+
+    def _find(self, slug: str) -> tuple[App, Version]:
+        app = self._catalog.find(slug)
+        assert app is not None, "the configuration was checked for apps that are not there"
+        if app.info.mode is not AppMode.WORKFLOW:
+            raise ToolFailed(f"the app {slug!r} is no workflow, and others cannot be tools")
+        try:
+            return app, app.published_version()
+        except (NotPublished, WorkflowInvalid) as error:
+            raise ToolFailed(f"the app {slug!r} cannot run: {error}") from error
+
+
+def _parameter(variable: StartVariable) -> Parameter:
+    return Parameter(
+        variable.name,
+        _TYPES.get(variable.type, ParameterType.STRING),
+        required=variable.required,
+        default=variable.default,
+        options=variable.options,
+    )
+
+
+def _as_sent(value: Value) -> Value:
+    """Files as callers name them."""
+    if isinstance(value, File):
+        return value.to_mapping()
+    return [_as_sent(each) for each in value] if isinstance(value, list) else value
+
+
+def _finder(inputs: Mapping[str, Value]) -> Find:
+    """Finds the files that are among `inputs`: who calls has them already."""
+    files: dict[str | None, File] = {}
+    for value in inputs.values():
+        for each in value if isinstance(value, list) else [value]:
+            if isinstance(each, File):
+                files[each.related_id or each.remote_url] = each
+
+    async def find(reference: FileReference) -> File:
+        try:
+            return files[reference.stored_id or reference.url]
+        except KeyError:
+            raise InvalidParameter("A tool's file must come from a variable") from None
+
+    return find
