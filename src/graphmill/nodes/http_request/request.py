@@ -79,7 +79,7 @@ class RequestPlan:
             body.pieces,
             self._timeouts,
             self._verify_tls,
-            secret,
+            credential_headers=secret,
         )
         return Prepared(request, _record(request, address, body))
 
