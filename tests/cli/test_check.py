@@ -5,7 +5,7 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from graphmill.cli.check import check_files, find_problems, importable_packages
+from graphmill.cli.check import check_files, find_problems, importable_packages, served_models
 from graphmill.config import Settings
 from graphmill.dsl.reader import MAX_BYTES
 from tests.cli.sarif_schema import LOG
@@ -117,7 +117,7 @@ def test_whatever_lies_at_a_path_its_problem_is_told(folder, name, code):
 def test_problems_of_reading_compiling_and_checking_come_together(folder):
     outputs = [{"variable": "q", "value_selector": ["start", "q"]}]
     text = workflow_text(
-        [START, node("a", "llm"), node("end", "end", outputs=outputs)],
+        [START, node("a", "no-such-type"), node("end", "end", outputs=outputs)],
         edges("start>end", "start>gone"),
         environment_variables=[{"name": "e"}],
     )
@@ -231,3 +231,37 @@ def test_what_is_installed_for_code_is_known(folder):
 )
 def test_who_runs_code_says_what_it_may_import(folder, sandbox, packages):
     assert packages == importable_packages(Settings.model_validate({"sandbox": sandbox}))
+
+
+MODELS = [{"provider": "langgenius/openai/*", "names": ["gpt-*"], "kind": "openai"}]
+
+
+@pytest.mark.parametrize(
+    ("models", "provider", "name", "codes"),
+    [
+        (MODELS, "langgenius/openai/openai", "gpt-4o", []),
+        (MODELS, "openai", "gpt-4o", []),
+        (MODELS, "openai", "o3", ["unmapped-model"]),
+        (MODELS, "anthropic", "gpt-4o", ["unmapped-model"]),
+        ([], "openai", "gpt-4o", ["unmapped-model"]),
+    ],
+    ids=["named", "short name", "another model", "another provider", "no models"],
+)
+def test_a_model_that_the_configuration_does_not_name_is_told(
+    folder, models, provider, name, codes
+):
+    model = {"provider": provider, "name": name, "mode": "chat", "completion_params": {}}
+    llm = node(
+        "llm",
+        "llm",
+        title="Ask",
+        model=model,
+        prompt_template=[{"role": "user", "text": "Hi"}],
+        context={"enabled": False, "variable_selector": []},
+    )
+    nodes = [START, llm, node("end", "end", title="End", outputs=[])]
+    Path("llm.yml").write_text(workflow_text(nodes, edges("start>llm", "llm>end")))
+    settings = Settings.model_validate({"models": models})
+    problems = find_problems(Path("llm.yml"), has_model=served_models(settings))
+    assert codes == [problem.code for problem in problems]
+    assert () == find_problems(Path("llm.yml"))

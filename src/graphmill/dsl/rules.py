@@ -30,6 +30,16 @@ class ToolUse:
 
 
 @dataclass(frozen=True, slots=True)
+class ModelUse:
+    """Where a node names a model."""
+
+    provider: str
+    name: str
+    path: DataPath
+    """Where in `data`."""
+
+
+@dataclass(frozen=True, slots=True)
 class NodeFacts:
     """What follows from the configuration of one node."""
 
@@ -43,6 +53,7 @@ class NodeFacts:
     packages: tuple[str, ...] = ()
     """What its code imports besides the standard library."""
     tools: tuple[ToolUse, ...] = ()
+    models: tuple[ModelUse, ...] = ()
 
 
 class NodeRules(Protocol):

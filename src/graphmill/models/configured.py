@@ -49,24 +49,19 @@ class ConfiguredModels:
         for entry in self._entries:
             entry.close()
 
-    def check(self, model: ModelRef) -> None:
-        """Raises ModelNotConfigured or ModelRefused when no entry serves it."""
-        self._find(model)
-
     def _find(self, model: ModelRef) -> Entry:
         """The first entry that fits. Raises ModelNotConfigured or ModelRefused."""
-        known = [entry for entry in self._entries if entry.serves_provider(model.provider)]
-        if not known:
-            raise ModelNotConfigured(
-                f"Model provider {model.provider} is not configured; add an entry for it to "
-                "`models` in config.yaml."
-            )
-        for entry in known:
-            if entry.serves_name(model.name):
+        for entry in self._entries:
+            if entry.settings.serves(model.provider, model.name):
                 return entry
-        raise ModelRefused(
-            f"Model {model.name} does not exist: what `models` in config.yaml says about provider "
-            f"{model.provider} leaves it out."
+        if any(entry.settings.serves_provider(model.provider) for entry in self._entries):
+            raise ModelRefused(
+                f"Model {model.name} does not exist: what `models` in config.yaml says about "
+                f"provider {model.provider} leaves it out."
+            )
+        raise ModelNotConfigured(
+            f"Model provider {model.provider} is not configured; add an entry for it to `models` "
+            "in config.yaml."
         )
 
 

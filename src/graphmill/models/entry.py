@@ -1,11 +1,10 @@
 """One entry of config `models` at work: its provider, with names, prices and limits around it."""
 
 import time
-from collections.abc import AsyncGenerator, Iterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import AbstractAsyncContextManager, aclosing, nullcontext
 from dataclasses import replace
 from decimal import ROUND_HALF_UP, Decimal
-from fnmatch import fnmatchcase
 from typing import Final
 
 from graphmill.config import ModelSettings
@@ -25,19 +24,13 @@ class Entry:
         self, settings: ModelSettings, provider: Provider, features: frozenset[Feature]
     ) -> None:
         """`features`: what models of the provider can mostly do."""
-        self._settings = settings
+        self.settings = settings
         self._provider = provider
         self._places: dict[str, Places] = {}
         self.context_size = settings.context_size
         self.features = (
             features if settings.features is None else frozenset(map(Feature, settings.features))
         )
-
-    def serves_provider(self, provider: str) -> bool:
-        return any(fnmatchcase(name, self._settings.provider) for name in _spellings(provider))
-
-    def serves_name(self, name: str) -> bool:
-        return any(fnmatchcase(name, pattern) for pattern in self._settings.names)
 
     async def chat(self, request: ChatRequest) -> AsyncGenerator[ChatPiece, None]:
         model = request.model
@@ -73,11 +66,11 @@ class Entry:
         self._provider.close()
 
     def _renamed(self, model: ModelRef) -> ModelRef:
-        return ModelRef(model.provider, self._settings.rename.get(model.name, model.name))
+        return ModelRef(model.provider, self.settings.rename.get(model.name, model.name))
 
     def _place(self, model: ModelRef) -> AbstractAsyncContextManager[None]:
         """Raises ModelFailed on entering when there is none for too long."""
-        settings = self._settings
+        settings = self.settings
         if settings.concurrency is None:
             return nullcontext()
         places = self._places.get(model.name)
@@ -106,7 +99,7 @@ class Entry:
             time_to_first_token=watch.first,
             time_to_generate=None if watch.first is None else watch.elapsed() - watch.first,
         )
-        price = self._settings.prices.get(model.name)
+        price = self.settings.prices.get(model.name)
         if price is None:
             return usage
         return replace(
@@ -134,16 +127,6 @@ class _Watch:
     def token(self) -> None:
         if self.first is None:
             self.first = self.elapsed()
-
-
-def _spellings(provider: str) -> Iterator[str]:
-    """`openai` is short for `langgenius/openai/openai`; files of all ages are around."""
-    yield provider
-    match provider.split("/"):
-        case [name]:
-            yield f"langgenius/{name}/{name}"
-        case ["langgenius", plugin, name] if plugin == name:
-            yield name
 
 
 def _with_stop_words(request: ChatRequest) -> ChatRequest:

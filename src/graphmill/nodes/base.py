@@ -11,7 +11,7 @@ from typing import Annotated, Any, Protocol, TypeAlias
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError, model_validator
 
-from graphmill.dsl.rules import Doubt, NodeFacts, ToolUse
+from graphmill.dsl.rules import Doubt, ModelUse, NodeFacts, ToolUse
 from graphmill.engine.context import NodeContext
 from graphmill.engine.graph import NodeClass
 from graphmill.engine.outcome import Outcome
@@ -126,6 +126,8 @@ class NodeType:
     """(data) → what its code imports besides the standard library; for the checker."""
     tools: Callable[[Any], tuple[ToolUse, ...]] = _nothing
     """(data) → the providers of the tools that it calls; for the checker."""
+    models: Callable[[Any], tuple[ModelUse, ...]] = _nothing
+    """(data) → the models that it calls; for the checker."""
     extras: Callable[[Any, NodePorts], Mapping[str, Value] | None] = _no_extras
     """(data, ports) → what clients are shown of the node when it starts (`service-api §11`)."""
 
@@ -142,4 +144,5 @@ class NodeType:
             doubts=self.doubts(valid),
             packages=self.packages(valid),
             tools=self.tools(valid),
+            models=self.models(valid),
         )

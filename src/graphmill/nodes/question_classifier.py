@@ -13,7 +13,7 @@ from graphmill.errors import ModelError
 from graphmill.nodes.base import NodeData, NodePorts, NodeType, Section, SelectorField
 from graphmill.nodes.prompts.asking import Question, asked_selectors
 from graphmill.nodes.prompts.call import Reply, call_record, error_type, whole_reply
-from graphmill.nodes.prompts.data import MemoryData, ModelData, VisionData
+from graphmill.nodes.prompts.data import MemoryData, ModelData, VisionData, models_of
 from graphmill.nodes.prompts.text import PromptInvalid
 from graphmill.nodes.replies.json_text import ReplyInvalid, marked_object
 from graphmill.nodes.replies.thinking import without_thoughts
@@ -160,5 +160,6 @@ QUESTION_CLASSIFIER: Final = NodeType(
     node_class=NodeClass.BRANCH,
     output_names=_output_names,
     reads=_reads,
+    models=models_of,
     handles=_handles,
 )

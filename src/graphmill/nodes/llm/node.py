@@ -13,6 +13,7 @@ from graphmill.nodes.llm.prompt import LlmPrompt, required_selectors
 from graphmill.nodes.llm.shown import AsItComes, Shown, ThoughtsApart
 from graphmill.nodes.llm.structured import with_schema
 from graphmill.nodes.prompts.call import Reply, call_record, error_type, reply_of
+from graphmill.nodes.prompts.data import models_of
 from graphmill.nodes.prompts.parameters import Parameters
 from graphmill.nodes.prompts.text import PromptInvalid
 from graphmill.nodes.replies.json_text import ReplyInvalid, repaired_object
@@ -121,4 +122,5 @@ LLM: Final = NodeType(
     retries=True,
     output_names=_output_names,
     reads=_reads,
+    models=models_of,
 )

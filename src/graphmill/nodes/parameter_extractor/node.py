@@ -19,6 +19,7 @@ from graphmill.nodes.parameter_extractor.prompts import (
 from graphmill.nodes.parameter_extractor.values import complaint, converted
 from graphmill.nodes.prompts.asking import Question, asked_selectors
 from graphmill.nodes.prompts.call import Reply, call_record, whole_reply
+from graphmill.nodes.prompts.data import models_of
 from graphmill.nodes.prompts.messages import recorded_call, vision_files
 from graphmill.nodes.prompts.text import PromptInvalid
 from graphmill.nodes.replies.json_text import first_json
@@ -155,4 +156,5 @@ PARAMETER_EXTRACTOR: Final = NodeType(
     _build,
     output_names=_output_names,
     reads=_reads,
+    models=models_of,
 )

@@ -1,10 +1,11 @@
 """What the YAML says in every node that calls a model (`nodes §4`)."""
 
 from collections.abc import Mapping
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, Protocol
 
 from pydantic import Field
 
+from graphmill.dsl.rules import ModelUse
 from graphmill.nodes.base import Section, SelectorField
 from graphmill.ports.models import Mode, ModelRef
 
@@ -21,6 +22,18 @@ class ModelData(Section):
     @property
     def ref(self) -> ModelRef:
         return ModelRef(self.provider, self.name)
+
+
+class HasModel(Protocol):
+    """Data of a node that calls a model."""
+
+    @property
+    def model(self) -> ModelData: ...
+
+
+def models_of(data: HasModel) -> tuple[ModelUse, ...]:
+    """For the checker."""
+    return (ModelUse(data.model.provider, data.model.name, ("model", "provider")),)
 
 
 class VisionConfigs(Section):
