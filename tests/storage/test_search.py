@@ -1,20 +1,23 @@
 """Searches by keyword give the same answers with the index as without."""
 
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from sqlalchemy import text as sql
 
 from graphmill.config import RetentionSettings
+from graphmill.engine.events import RunStatus
 from graphmill.engine.fanout import Feed
 from graphmill.files.local import LocalFiles
 from graphmill.ids import app_id_of
 from graphmill.storage import runs as run_store
-from graphmill.storage.database import Database
+from graphmill.storage.database import FILE_NAME, Database
 from graphmill.storage.journal import SqlJournal
 from graphmill.storage.prune import DAY, Pruner
 from graphmill.storage.runs import LogQuery, RunStore
 from graphmill.storage.search import BATCH, match_of
+from graphmill.storage.sqlite import connect_reader
 from tests.storage.records import APP, CREATED_AT, finished, new_run, record_run, started
 
 INDEXED = sql("SELECT count(*) FROM runs_search_docsize")
@@ -112,3 +115,26 @@ async def test_a_common_keyword_is_counted_so_far(
 
 def test_short_keywords_need_no_index() -> None:
     assert match_of(APP, "ab") is None
+
+
+@pytest.mark.parametrize(
+    ("query", "step"),
+    [
+        (LogQuery(), "SEARCH runs USING INDEX runs_by_app (app_id=?)"),
+        (LogQuery(status=RunStatus.FAILED), "SEARCH runs USING INDEX runs_by_app (app_id=?)"),
+        (LogQuery(keyword="needle"), "SEARCH runs USING INTEGER PRIMARY KEY (rowid=?)"),
+        (LogQuery(keyword="x", created_after=1.0), "SEARCH runs USING INDEX runs_by_app (app_id=?"),
+    ],
+    ids=["page", "status", "keyword", "short keyword"],
+)
+async def test_no_page_needs_all_runs(
+    database: Database, tmp_path: Path, query: LogQuery, step: str
+) -> None:
+    parameters = await RunStore(database)._narrowed(run_store._parameters(APP, query))
+    entries, _ = run_store._log_statements(frozenset(parameters))
+    sql_text, values = database.compiled(entries).bind({"limit": 20, "offset": 0, **parameters})
+    with closing(connect_reader(tmp_path / "data" / FILE_NAME)) as connection:
+        rows = connection.execute(f"EXPLAIN QUERY PLAN {sql_text}", values).fetchall()
+    steps = [row[3] for row in rows]
+    assert any(each.startswith(step) for each in steps), steps
+    assert "SCAN runs" not in steps
