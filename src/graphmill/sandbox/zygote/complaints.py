@@ -44,9 +44,9 @@ def _hint(error: BaseException, packages: Sequence[str]) -> str:
         installed = f"only {', '.join(packages)}" if packages else "no packages"
         return (
             f"{error.name!r} is not available in the code sandbox: beside the standard library it "
-            f"has {installed}. An administrator can add packages (graphmill sandbox install; config "
-            "sandbox.python.preload for what they do not load themselves) or name a dify-sandbox; "
-            "an HTTP request node replaces HTTP libraries."
+            f"has {installed}. An administrator can add packages (graphmill sandbox install; "
+            "config sandbox.python.preload for what they do not load themselves) or name a "
+            "dify-sandbox; an HTTP request node replaces HTTP libraries."
         )
     if type(error).__name__ in _NETWORK_ERRORS:
         return NO_NETWORK
