@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 from uuid import UUID
 
-from pydantic import BaseModel, Field, JsonValue, model_validator
+from pydantic import BaseModel, Field, model_validator
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from graphmill.api.dify.answers import JsonAnswer
@@ -47,7 +47,7 @@ class Renaming(BaseModel):
 
 
 class NewValue(BaseModel):
-    value: JsonValue
+    value: Any
 
 
 class NoContent:

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from graphmill.api.dify.answers import HeaderPairs
+from graphmill.api.answers import HeaderPairs
 from graphmill.api.dify.calls import Call
 from graphmill.api.dify.errors import ApiError, not_found
 from graphmill.api.dify.requests import is_uuid

@@ -18,7 +18,8 @@ from graphmill.api.dify.runs import SUCCESS
 from graphmill.errors import InvalidParameter
 from graphmill.jsontext import encode
 from graphmill.storage.messages import Feedback, Message, MessageFile
-from graphmill.variables.files import TransferMethod
+from graphmill.variables.files import File, TransferMethod
+from graphmill.variables.values import Value
 
 NO_PARENT: Final = "00000000-0000-0000-0000-000000000000"
 """Threads of a conversation are nothing that this API can make."""
@@ -96,7 +97,7 @@ def _shown(call: Call, message: Message) -> dict[str, Any]:
         "id": message.id,
         "conversation_id": message.conversation_id,
         "parent_message_id": NO_PARENT,
-        "inputs": message.inputs,
+        "inputs": {name: _input(call, value) for name, value in message.inputs.items()},
         "query": message.query,
         "answer": message.answer_beside_files,
         "status": "normal" if message.error is None else "error",
@@ -107,6 +108,15 @@ def _shown(call: Call, message: Message) -> dict[str, Any]:
         "agent_thoughts": [],
         "created_at": int(message.created_at),
     }
+
+
+def _input(call: Call, value: Value) -> object:
+    """Files have a `remote_url` here and no `url`, as in Dify."""
+    if isinstance(value, File):
+        return {name: part for name, part in call.api.wire.show(value).items() if name != "url"}
+    if isinstance(value, list):
+        return [_input(call, item) for item in value]
+    return value
 
 
 def _shown_file(call: Call, part: MessageFile) -> dict[str, Any]:

@@ -16,9 +16,10 @@ class Wire:
         self._url_of = url_of
 
     def encode(self, content: object) -> bytes:
-        return encode(content, default=self._show)
+        return encode(content, default=self.show)
 
-    def _show(self, value: object) -> object:
+    def show(self, value: object) -> dict[str, object]:
+        """A file. Raises TypeError for what is none."""
         if not isinstance(value, File):
             raise TypeError(f"{type(value).__name__} is no JSON value")
         url = self._url_of(value)
