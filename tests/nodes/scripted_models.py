@@ -7,12 +7,12 @@ from typing import Any, cast
 
 from graphmill.engine.context import NodeContext
 from graphmill.engine.outcome import Failed, Outcome, Succeeded
+from graphmill.engine.run import Run
 from graphmill.engine.usage import Usage
 from graphmill.errors import ModelError
 from graphmill.nodes.base import NodePorts, WaitingNode
 from graphmill.ports.conversations import PastTurn
 from graphmill.ports.models import ChatPiece, ChatRequest, Feature, ModelRef, ToolCall
-from graphmill.engine.run import Run
 from graphmill.variables.selectors import Selector
 from graphmill.variables.values import Value
 from tests.nodes.running import NO_PORTS, build, context_of
