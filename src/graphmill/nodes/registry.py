@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from graphmill.nodes.agent.node import AGENT
 from graphmill.nodes.answer import ANSWER
 from graphmill.nodes.assigner import ASSIGNER
 from graphmill.nodes.base import NodeType
@@ -25,6 +26,7 @@ from graphmill.nodes.variable_aggregator import VARIABLE_AGGREGATOR
 NODE_TYPES: Final[dict[str, NodeType]] = {
     node_type.name: node_type
     for node_type in (
+        AGENT,
         ANSWER,
         ASSIGNER,
         CODE,

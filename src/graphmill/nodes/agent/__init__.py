@@ -1,0 +1,1 @@
+"""agent: a model that works with tools until it knows the answer (`nodes §19`)."""
