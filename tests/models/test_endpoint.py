@@ -92,6 +92,9 @@ async def test_what_may_pass_is_tried_again(first: Answer) -> None:
         ),
         pytest.param(reply(200, b"Hi"), 1, "of no declared type", id="no content type"),
         pytest.param(reply(200, b"{", JSON), 1, "cannot be read", id="broken JSON, not streamed"),
+        pytest.param(
+            reply(200, b"{}", JSON), 3, "in the middle of a reply", id="nothing, not streamed"
+        ),
         pytest.param(streaming(events(b"{")), 1, "cannot be read", id="broken JSON"),
         pytest.param(streaming(events([1])), 1, "cannot be read", id="no object"),
         pytest.param(

@@ -152,29 +152,29 @@ class Endpoint:
 
     async def _texts(self, response: HttpResponse, reply: Reply) -> AsyncIterator[str]:
         kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
-        if kind == "application/json":
+        chunks = self._chunks(response)
+        if kind == "text/event-stream":
+            frames = Frames()
+            async for chunk in chunks:
+                with _misreading(response):
+                    text = "".join([reply.read(frame) for frame in frames.feed(chunk)])
+                if text:
+                    yield text
+                if reply.is_over:
+                    break
+        elif kind == "application/json":
             # Some servers do not stream, whatever they are asked.
-            whole = await self._body(response)
+            whole = b"".join([chunk async for chunk in chunks])
             with _misreading(response):
                 text = reply.read(whole)
             if text:
                 yield text
-            return
-        if kind != "text/event-stream":
+        else:
             raise _Unanswered(
                 f"{response.url} does not stream: its answer is {kind or 'of no declared type'}, "
                 f"{message_in(await response.read(limit=_ERROR_BYTES))!r}",
                 may_pass=False,
             )
-        frames = Frames()
-        chunks = self._chunks(response)
-        async for chunk in chunks:
-            with _misreading(response):
-                text = "".join([reply.read(frame) for frame in frames.feed(chunk)])
-            if text:
-                yield text
-            if reply.is_over:
-                break
         if not reply.is_whole:
             raise _Unanswered(f"{response.url} broke off in the middle of a reply", may_pass=True)
         # Only a connection that was read to its end can be used again.
