@@ -23,7 +23,7 @@ from graphmill.api.dify.turn_events import (
 from graphmill.api.sse import EventStream, frame
 from graphmill.dsl.model import AppMode
 from graphmill.engine.events import RunStatus
-from graphmill.errors import ConversationNotFound, WorkflowInvalid
+from graphmill.errors import ConversationNotFound, VersionNotFound, WorkflowInvalid
 from graphmill.ids import new_id
 from graphmill.service.apps import App, Version
 from graphmill.service.conversations import Question
@@ -107,7 +107,11 @@ def require_chat(app: App) -> None:
 async def _version(call: Call, workflow_id: str | None) -> Version:
     if not workflow_id:
         return call.app.published_version()
-    return await call.api.catalog.version(call.app, workflow_id)
+    try:
+        return await call.api.catalog.version(call.app, workflow_id)
+    except VersionNotFound as error:
+        # Here Dify's sentence has a full stop, unlike in the path (case chat-pinned-version).
+        raise VersionNotFound(f"{error}.") from None
 
 
 async def _whole_answer(call: Call, live: LiveRun) -> JsonAnswer:

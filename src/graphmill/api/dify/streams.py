@@ -85,31 +85,26 @@ class Streams:
         return frames
 
     async def _told(self, run: Run, frames: RunFrames, batch: Sequence[NumberedEvent]) -> bytes:
-        """`batch` as frames; around the end of a turn stands what became of its message."""
+        """`batch` as frames; behind the end of a turn follows what became of its message."""
+        told = frames.batch(batch)
         _, last = batch[-1]
-        if run.turn is None or not isinstance(last, RunFinished):
-            return frames.batch(batch)
-        before, after = await self._end_of_turn(run, run.turn, last)
-        told = [frames.encode(event for _, event in batch[:-1])]
-        told += [frame(self._wire.encode(payload)) for payload in before]
-        told.append(frames.encode([last]))
-        told += [frame(self._wire.encode(payload)) for payload in after]
-        return b"".join(told)
+        if run.turn is not None and isinstance(last, RunFinished):
+            for payload in await self._end_of_turn(run, run.turn, last):
+                told += frame(self._wire.encode(payload))
+        return told
 
-    async def _end_of_turn(
-        self, run: Run, turn: Turn, finished: RunFinished
-    ) -> tuple[list[Payload], list[Payload]]:
-        """What is told before the end of the run, and after it (`§24.1`, choice 32)."""
+    async def _end_of_turn(self, run: Run, turn: Turn, finished: RunFinished) -> list[Payload]:
+        """In the order that was recorded; newer versions of Dify tell the end of the run last."""
         envelope = turn_envelope(run, turn)
         if finished.status is RunStatus.FAILED:
-            return [], [turn_failed(envelope, run_failed(finished.error))]
+            return [turn_failed(envelope, run_failed(finished.error))]
         message = await self._conversations.answer_of(run.id)
         if message is None:
-            return [], []
+            return []
         ended = message_ended(envelope, message)
         if turn.moderation is not None and message.answer == turn.moderation.answer:
-            return [message_replaced(envelope, message), ended], []
-        return [ended], []
+            return [message_replaced(envelope, message), ended]
+        return [ended]
 
     def _broken_off(self, run: Run, fault: StoreError) -> bytes:
         logger.error("The stream of run %s breaks off: %s", run.id, fault.for_operator())
