@@ -2,9 +2,12 @@
 
 PYTHON ?= python3
 
-.PHONY: serve test test-walls check bench format lock clean
+.PHONY: serve demo test test-walls check bench format lock clean
 
 serve: .venv/serve.stamp  ## the server on 127.0.0.1:8000 with the sample workflows
+	scripts/serve
+
+demo: .venv/demo.stamp  ## the same, with a small model that runs on this machine
 	scripts/serve
 
 test: .venv/test.stamp .venv/clients.stamp  ## everything CI runs
@@ -31,6 +34,10 @@ clean:  ## away with everything that was installed or cached
 
 .venv/serve.stamp: pyproject.toml requirements.lock scripts/install
 	PYTHON=$(PYTHON) scripts/install requirements.lock
+	touch $@
+
+.venv/demo.stamp: .venv/serve.stamp scripts/install-demo
+	scripts/install-demo
 	touch $@
 
 .venv/test.stamp: pyproject.toml requirements-test.lock scripts/install

@@ -241,7 +241,7 @@ def test_doctor_finds_a_sound_host(folder: Path) -> None:
     assert 0 == result.exit_code
     assert "graphmill.sqlite3 is sound" in result.stdout
     assert "app echo" in result.stdout
-    assert "no language models" in result.stdout
+    assert "nodes that ask a model fail" in result.stdout
 
 
 @pytest.mark.parametrize(

