@@ -198,7 +198,7 @@ async def _tasks(
     workers = Workers(ocs.ex_apps, ProviderStore(database), check)
     await accounts.open()
     await workers.open()
-    types = TaskTypes(ocs, catalog, workers)
+    types = TaskTypes(ocs, catalog, workers, settings.models)
     types.check()
     addresses = [worker.url for worker in workers.all if worker.url is not None]
     store = TaskStore(database)

@@ -2,11 +2,14 @@
 §19.6`)."""
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
-from graphmill.config import OcsSettings, TaskTypeSettings
+from graphmill.config import ModelSettings, OcsSettings, TaskTypeSettings
+from graphmill.dsl.model import Workflow
+from graphmill.dsl.rules import ModelUse
 from graphmill.errors import ConfigInvalid, NotPublished, WorkflowInvalid
+from graphmill.nodes.registry import NODE_TYPES
 from graphmill.service.apps import App, Catalog, Version
 from graphmill.service.tasks.catalogue import CATALOGUE
 from graphmill.service.tasks.offers import Offer, WorkerBacking
@@ -19,8 +22,15 @@ logger = logging.getLogger(__name__)
 
 
 class TaskTypes:
-    def __init__(self, settings: OcsSettings, catalog: Catalog, workers: Workers) -> None:
+    def __init__(
+        self,
+        settings: OcsSettings,
+        catalog: Catalog,
+        workers: Workers,
+        models: Sequence[ModelSettings],
+    ) -> None:
         self._settings = settings
+        self._models = models
         self._catalog = catalog
         self._workers = workers
         self._made: dict[str, tuple[str, Offer | None]] = {}
@@ -73,7 +83,8 @@ class TaskTypes:
         key = f"{version.id} {app.info.name}"
         if self._made.get(type_id, ("",))[0] != key:
             try:
-                self._made[type_id] = (key, make(app, version))
+                offer = make(app, version) if self._has_models(version.workflow) else None
+                self._made[type_id] = (key, offer)
             except ConfigInvalid as error:
                 logger.error("The task type %s is not offered: %s", type_id, error)
                 self._made[type_id] = (key, None)
@@ -87,6 +98,13 @@ class TaskTypes:
             return app, app.published_version()
         except (NotPublished, WorkflowInvalid):
             return None
+
+    def _has_models(self, workflow: Workflow) -> bool:
+        """Is there an entry in the configuration for each model that its nodes ask?"""
+        return all(
+            any(entry.serves(use.provider, use.name) for entry in self._models)
+            for use in _models_of(workflow)
+        )
 
     def _binding(self, type_id: str, settings: TaskTypeSettings) -> Callable[[App, Version], Offer]:
         return lambda app, version: self._bind(type_id, settings, app, version)
@@ -117,3 +135,10 @@ class TaskTypes:
 def _registered(provider: Provider, task_type: TaskType) -> Offer:
     backing = WorkerBacking(provider.worker_id, provider.id)
     return Offer(task_type, backing, provider.expected_seconds)
+
+
+def _models_of(workflow: Workflow) -> Iterator[ModelUse]:
+    for node in workflow.nodes:
+        node_type = NODE_TYPES.get(node.type)
+        facts = None if node_type is None else node_type.facts(node.data)
+        yield from facts.models if facts is not None else ()
