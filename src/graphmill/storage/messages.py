@@ -130,7 +130,7 @@ def _files(*conditions: Any) -> Select[Any]:
         )
         .select_from(message_files.join(messages, messages.c.id == message_files.c.message_id))
         .where(*conditions)
-        .order_by(message_files.c.message_id, message_files.c.belongs_to, message_files.c.id)
+        .order_by(message_files.c.message_id, message_files.c.belongs_to, message_files.c.position)
     )
 
 

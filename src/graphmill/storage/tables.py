@@ -255,6 +255,7 @@ message_files = Table(
     Column("app_id", Text, nullable=False),
     Column("upload_id", Text),
     Column("belongs_to", Text, nullable=False),
+    Column("position", Integer, nullable=False),
     Column("file", Text, nullable=False),
     Index("message_files_by_message", "message_id"),
     Index("message_files_by_upload", "upload_id"),

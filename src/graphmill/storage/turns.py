@@ -221,6 +221,7 @@ class TurnRecorder:
                     "app_id": self._run.app_id,
                     "upload_id": file.related_id,
                     "belongs_to": belongs_to,
+                    "position": number,
                     "file": pack(file).decode(),
                 },
             )

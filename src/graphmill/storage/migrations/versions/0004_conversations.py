@@ -60,6 +60,7 @@ def upgrade() -> None:
         sa.Column("app_id", sa.Text(), nullable=False),
         sa.Column("upload_id", sa.Text()),
         sa.Column("belongs_to", sa.Text(), nullable=False),
+        sa.Column("position", sa.Integer(), nullable=False),
         sa.Column("file", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
     )
