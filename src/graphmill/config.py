@@ -366,6 +366,8 @@ class RetentionSettings(Section):
     """0 keeps for ever."""
 
     runs_days: NonNegativeFloat = 30
+    conversations_days: NonNegativeFloat = 90
+    """Since their last turn."""
     events_minutes: NonNegativeFloat = 60
     files_days: NonNegativeFloat = 30
 

@@ -102,7 +102,7 @@ _RENAME: Final = (
     .where(conversations.c.id == bindparam("conversation_id"))
     .values(name=bindparam("name"))
 )
-_DELETE: Final[tuple[ClauseElement, ...]] = (
+DELETE_CONVERSATION: Final[tuple[ClauseElement, ...]] = (
     delete(message_files).where(
         message_files.c.message_id.in_(
             select(messages.c.id).where(messages.c.conversation_id == bindparam("conversation_id"))
@@ -170,7 +170,7 @@ class ConversationStore:
     async def delete(self, conversation_id: str) -> None:
         """With its messages and variables."""
         await self._database.write_all(
-            (statement, {"conversation_id": conversation_id}) for statement in _DELETE
+            (statement, {"conversation_id": conversation_id}) for statement in DELETE_CONVERSATION
         )
 
     async def variables(self, conversation_id: str) -> Sequence[ConversationVariable]:

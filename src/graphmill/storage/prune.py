@@ -11,10 +11,12 @@ from graphmill.config import LogLevel, RetentionSettings
 from graphmill.engine.events import RunStatus
 from graphmill.jsontext import decode
 from graphmill.ports.files import FileStore
+from graphmill.storage.conversations import DELETE_CONVERSATION
 from graphmill.storage.database import Database, Row
 from graphmill.storage.ocs_tasks import TaskStatus
 from graphmill.storage.tables import (
     brief_runs,
+    conversations,
     is_running,
     journal,
     node_executions,
@@ -49,6 +51,9 @@ _FORGET_DETAILS: Final = (
     delete(brief_runs).where(brief_runs.c.run_id == bindparam("id")),
 )
 _KEEP_ALL: Final = (delete(brief_runs).where(brief_runs.c.run_id == bindparam("id")),)
+_OLD_CONVERSATIONS: Final = select(conversations.c.id).where(
+    conversations.c.updated_at < bindparam("before")
+)
 _OLD_EVENTS: Final = select(journal.c.run_id, journal.c.sequence).where(
     journal.c.at < bindparam("before"),
     # Whoever follows a run that goes on may still need its events.
@@ -87,6 +92,7 @@ class Pruned:
     """Rows; each holds the events of one run in one commit."""
     files: int = 0
     tasks: int = 0
+    conversations: int = 0
     shortened: int = 0
     """Runs that keep no more than the log level of their app asks for, or went by it."""
     unfinished: int = 0
@@ -118,6 +124,9 @@ class Pruner:
         self._aged: dict[str, _Aged] = {
             "shortened": _Aged(_BRIEF_RUNS, self._shorten_runs, retention.events_minutes * MINUTE),
             "runs": _Aged(_OLD_RUNS, self._forget_runs, retention.runs_days * DAY),
+            "conversations": _Aged(
+                _OLD_CONVERSATIONS, self._forget_conversations, retention.conversations_days * DAY
+            ),
             "events": _Aged(_OLD_EVENTS, self._forget_events, retention.events_minutes * MINUTE),
             "files": _Aged(_OLD_FILES, self._forget_files, retention.files_days * DAY),
             "tasks": _Aged(_OLD_TASKS, self._forget_tasks, tasks_days * DAY),
@@ -161,6 +170,13 @@ class Pruner:
     async def _forget_runs(self, rows: Sequence[Row]) -> None:
         await self._database.write_all(
             (statement, {"id": run_id}) for statement in _FORGET_RUN for (run_id,) in rows
+        )
+
+    async def _forget_conversations(self, rows: Sequence[Row]) -> None:
+        await self._database.write_all(
+            (statement, {"conversation_id": conversation_id})
+            for statement in DELETE_CONVERSATION
+            for (conversation_id,) in rows
         )
 
     async def _shorten_runs(self, rows: Sequence[Row]) -> None:
