@@ -145,7 +145,7 @@ def _of_text(text: str) -> Iterator[ToolMessage]:
 
 def _bytes(data: str) -> bytes:
     try:
-        return b64decode(data)
+        return b64decode("".join(data.split()), validate=True)
     except binascii.Error as error:
         raise ToolFailed(f"The MCP server sent a file that is no base64: {error}") from error
 

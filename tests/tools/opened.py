@@ -1,0 +1,41 @@
+"""Tools as a configuration opens them, and calls of one."""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from graphmill.config import Settings
+from graphmill.dsl.tools import ToolProvider
+from graphmill.nodes.tool.arguments import fit_arguments
+from graphmill.ports.tools import Tool, ToolMessage, ToolRef
+from graphmill.tools.toolbox import ConfiguredTools
+from graphmill.tools.workflow import Apps, NoApps
+from graphmill.variables.values import Value
+from graphmill.wiring import open_tools
+from tests.nodes.running import context_of
+
+RUN = context_of({}).run
+
+
+@asynccontextmanager
+async def opened(
+    *entries: Mapping[str, Any],
+    folder: Path = Path(),
+    apps: Apps | None = None,
+    **settings: Any,
+) -> AsyncIterator[ConfiguredTools]:
+    read = Settings.model_validate({"tools": list(entries), **settings}, context={"folder": folder})
+    async with open_tools(read, apps or NoApps()) as tools:
+        yield tools
+
+
+async def find(tools: ConfiguredTools, name: str, provider: str = "time") -> Tool:
+    return await tools.find(ToolRef(ToolProvider("builtin", provider, provider), name))
+
+
+async def call(
+    tools: ConfiguredTools, name: str, arguments: Mapping[str, Value], provider: str = "time"
+) -> Sequence[ToolMessage]:
+    tool = await find(tools, name, provider)
+    return (await tool.invoke(fit_arguments(tool.parameters, arguments), RUN)).messages
