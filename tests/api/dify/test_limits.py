@@ -8,7 +8,7 @@ import httpx
 import pytest
 import pytest_asyncio
 
-from graphmill.api.dify import requests
+from graphmill.api import bodies
 from graphmill.server import create_app, server_config
 from graphmill.wiring import build
 from tests.api.dify.client import USER, Api, error_of, settings
@@ -189,7 +189,7 @@ async def test_half_a_character_comes_back(api: Api) -> None:
 async def test_body_that_comes_too_slowly_is_given_up(
     live_api: Api, path: str, content_type: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(requests, "GRACE_SECONDS", 0.3)
+    monkeypatch.setattr(bodies, "GRACE_SECONDS", 0.3)
     reader, writer = await opened(live_api, path, **{"Content-Type": content_type})
 
     async def drip() -> None:
