@@ -234,6 +234,57 @@ class ToolSettings(Section):
         return self
 
 
+class EmbeddingSettings(Section):
+    """The model of config `models` that turns the texts of a base into vectors."""
+
+    provider: str
+    name: str
+    query_prefix: str = ""
+    """Written in front of what is looked for; models of the E5 family want that."""
+    text_prefix: str = ""
+
+
+class SegmentSettings(Section):
+    """Pieces that the texts of a base are cut into, in tokens (about four letters)."""
+
+    tokens: int = Field(400, ge=20, le=4000)
+    overlap: NonNegativeInt = 40
+    """Of the end of a piece that the next one repeats."""
+
+    @model_validator(mode="after")
+    def _overlap_is_smaller(self) -> Self:
+        if self.overlap > self.tokens // 2:
+            raise ValueError("overlap must not be more than half of tokens")
+        return self
+
+
+class KnowledgeSettings(Section):
+    """A dataset that workflow files name by its id, and where it is searched."""
+
+    dataset: str = Field(min_length=1)
+    """Glob over the ids."""
+    kind: Literal["local", "external"]
+    name: str = Field(min_length=1)
+    """Of the base, for `local`. What clients are told of the dataset."""
+    description: str = ""
+    """For models that choose among datasets."""
+    endpoint: Annotated[HttpUrl | None, BeforeValidator(_filled)] = None
+    """Of a service that speaks Dify's external knowledge API, without `/retrieval`."""
+    api_key: OptionalSecret = None
+    knowledge_id: OptionalText = None
+    """How the service knows the dataset; its id in the workflow file when none is given."""
+    timeout_seconds: PositiveFloat = 30
+    embedding: EmbeddingSettings | None = None
+    """None: a base is searched by its words alone."""
+    segments: SegmentSettings = SegmentSettings()
+
+    @model_validator(mode="after")
+    def _external_needs_an_endpoint(self) -> Self:
+        if self.kind == "external" and self.endpoint is None:
+            raise ValueError("kind external needs endpoint")
+        return self
+
+
 class TextToSpeechSettings(Section):
     kind: Literal["espeak", "openai"] = "espeak"
     base_url: OptionalText = None
@@ -357,8 +408,16 @@ class UploadSizes(Section):
 class LimitSettings(Section):
     run_seconds: PositiveFloat = 1200
     run_steps: PositiveInt = 500
+    runs: NonNegativeInt = 10_000
+    """At a time; 0, here and below: no ceiling."""
     runs_per_app: NonNegativeInt = 0
-    """0: no ceiling."""
+    readers: NonNegativeInt = 10_000
+    """Open event streams."""
+    readers_per_app: NonNegativeInt = 0
+    requests_per_minute: NonNegativeInt = 0
+    """With one API key."""
+    body_mb: PositiveInt = 16
+    """Of a request that is no upload."""
     uploads_mb: UploadSizes = UploadSizes()
 
 
@@ -482,6 +541,7 @@ class Settings(Section):
     apps: tuple[AppSettings, ...] = ()
     models: tuple[ModelSettings, ...] = ()
     tools: tuple[ToolSettings, ...] = ()
+    knowledge: tuple[KnowledgeSettings, ...] = ()
     speech: SpeechSettings = SpeechSettings()
     http_request: HttpRequestSettings = HttpRequestSettings()
     sandbox: SandboxSettings = SandboxSettings()

@@ -15,7 +15,9 @@
     │   ├── ConversationVariableNotFound
     │   ├── VariableMismatch
     │   ├── MessageNotFound
-    │   ├── TooManyRuns
+    │   ├── TooManyRequests
+    │   │   ├── TooManyRuns
+    │   │   └── TooManyReaders
     │   ├── TaskTypeUnknown
     │   ├── TaskTypeUnavailable
     │   ├── TaskNotFound
@@ -45,7 +47,12 @@
     ├── ToolError                 a tool cannot be called, or its call failed
     │   ├── ToolNotFound
     │   └── ToolFailed
+    ├── KnowledgeError            a dataset cannot be searched, or its search failed
+    │   ├── DatasetNotFound
+    │   └── KnowledgeFailed
     ├── OutboundRefused           the SSRF guard does not let a request through
+    ├── RunSuspended              the server stops; the run goes on with the next one
+    ├── ReplayDiverged            what is recorded of a run is not what its workflow would do
     └── ConfigInvalid             the operator: config.yaml
 
 A failing node is an outcome, not an exception (`engine.outcome`). Each façade has one table from
@@ -132,8 +139,20 @@ class MessageNotFound(RequestRefused):
     """The app has no message of that id for this user."""
 
 
-class TooManyRuns(RequestRefused):
-    """The app's ceiling of concurrent runs is reached; try again when one has ended."""
+class TooManyRequests(RequestRefused):
+    """A ceiling is reached (config `limits`); the same request may succeed in `retry_seconds`."""
+
+    def __init__(self, message: str, *, retry_seconds: float = 1.0) -> None:
+        super().__init__(message)
+        self.retry_seconds = retry_seconds
+
+
+class TooManyRuns(TooManyRequests):
+    """As many runs as may go on at a time do so."""
+
+
+class TooManyReaders(TooManyRequests):
+    """As many event streams as may be open at a time are."""
 
 
 class TaskTypeUnknown(RequestRefused):
@@ -294,3 +313,24 @@ class ToolNotFound(ToolError):
 
 class ToolFailed(ToolError):
     """The call of a tool failed; the message is the tool's own, or says why it did not answer."""
+
+
+class RunSuspended(GraphmillError):
+    """The server stops. The run goes on when it is back: look it up by its id, or rejoin its
+    events."""
+
+
+class ReplayDiverged(GraphmillError):
+    """What is recorded of a run does not fit its workflow: it cannot be continued."""
+
+
+class KnowledgeError(GraphmillError):
+    """A dataset was not searched."""
+
+
+class DatasetNotFound(KnowledgeError):
+    """This server has no such dataset; the message says how to map its id."""
+
+
+class KnowledgeFailed(KnowledgeError):
+    """The search failed; the message says why, in the words of the service that was asked."""

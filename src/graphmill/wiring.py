@@ -45,6 +45,7 @@ from graphmill.service.retention import clear_up, index_regularly, prune_regular
 from graphmill.service.runs import Runs
 from graphmill.service.secrets import SecretCheck
 from graphmill.service.services import Services, TaskServices
+from graphmill.service.slots import Slots
 from graphmill.service.suggestions import Suggestions
 from graphmill.service.tasks.files import TaskFiles
 from graphmill.service.tasks.lifecycle import Lifecycle
@@ -152,12 +153,13 @@ async def build(settings: Settings) -> AsyncIterator[Services]:
         dispatcher = Dispatcher(journal, limits=_limits(settings))
         stack.push_async_callback(dispatcher.close)
         run_store = RunStore(database)
+        limits = settings.limits
         runs = Runs(
             dispatcher,
             journal,
             run_store,
             files,
-            runs_per_app=settings.limits.runs_per_app,
+            slots=Slots(total=limits.runs, per_app=limits.runs_per_app),
         )
         calls.open(catalog, runs)
         await runs.recover()

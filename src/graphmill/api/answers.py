@@ -1,10 +1,13 @@
 """Answers that are not streams, as bare ASGI applications: a Starlette response costs more than the
 rest of this layer."""
 
+import math
 from collections.abc import Sequence
 from typing import TypeAlias
 
 from starlette.types import Receive, Scope, Send
+
+from graphmill.errors import TooManyRequests
 
 HeaderPairs: TypeAlias = Sequence[tuple[bytes, bytes]]
 
@@ -30,3 +33,10 @@ class BytesAnswer:
         )
         body = b"" if scope["method"] == "HEAD" else self._body
         await send({"type": "http.response.body", "body": body})
+
+
+def retry_after(error: Exception) -> HeaderPairs:
+    """When a caller who was too much may come again, if that is what `error` says."""
+    if not isinstance(error, TooManyRequests):
+        return ()
+    return ((b"retry-after", b"%d" % max(1, math.ceil(error.retry_seconds))),)

@@ -4,7 +4,6 @@ caller."""
 import asyncio
 import logging
 import time
-from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -19,6 +18,7 @@ from graphmill.service.apps import App, Version
 from graphmill.service.dispatcher import INTERRUPTED, Dispatcher
 from graphmill.service.file_access import FileAccess
 from graphmill.service.inputs import Find, read_files, read_inputs
+from graphmill.service.slots import Slots
 from graphmill.storage.end_users import EndUser
 from graphmill.storage.journal import SqlJournal
 from graphmill.storage.runs import LogPage, LogQuery, RunRecord, RunStore
@@ -44,18 +44,16 @@ class Runs:
         store: RunStore,
         files: FileAccess,
         *,
-        runs_per_app: int = 0,
+        slots: Slots,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        """`runs_per_app`: how many runs of one app may go on at a time; 0 is no ceiling. Call
-        `recover` first."""
+        """`slots`: how many runs may go on at a time. Call `recover` first."""
         self._dispatcher = dispatcher
         self._journal = journal
         self._store = store
         self._files = files
-        self._ceiling = runs_per_app
         self._clock = clock
-        self._slots: Counter[str] = Counter()
+        self._slots = slots
         self._numbers: dict[str, int] = {}
         self._live: dict[str, LiveRun] = {}
         self.is_closing = False
@@ -99,7 +97,7 @@ class Runs:
             live = LiveRun(run, Feed(run.id))
             self._journal.open(run, live.feed)
         except BaseException:
-            self._free_slot(app.id)
+            self._slots.free(app.id)
             raise
         if trace_id is not None:
             logger.info("run %s of app %s has the trace id %s", run.id, app.slug, trace_id)
@@ -157,15 +155,12 @@ class Runs:
         await self._dispatcher.close(grace_seconds=grace_seconds)
 
     def _take_slot(self, app_id: str) -> None:
-        if self._ceiling and self._slots[app_id] >= self._ceiling:
+        ceiling = self._slots.take(app_id)
+        if ceiling:
             raise TooManyRuns(
                 "Too many requests. Please try again later. The current maximum concurrent "
-                f"requests allowed for {app_id} is {self._ceiling}."
+                f"requests allowed for {app_id} is {ceiling}."
             )
-        self._slots[app_id] += 1
-
-    def _free_slot(self, app_id: str) -> None:
-        self._slots[app_id] -= 1
 
     def _order(
         self,
@@ -195,4 +190,4 @@ class Runs:
     def _ended(self, live: LiveRun) -> None:
         run = live.run
         del self._live[run.id], self._live[run.task_id]
-        self._free_slot(run.app_id)
+        self._slots.free(run.app_id)

@@ -14,6 +14,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from graphmill import errors
+from graphmill.api.answers import retry_after
 from graphmill.api.bodies import BodyRefused
 from graphmill.api.dify.answers import JsonAnswer
 from graphmill.jsontext import encode
@@ -72,7 +73,9 @@ ANSWERS: Final[dict[type[errors.GraphmillError], Answer]] = {
     errors.ConversationVariableNotFound: Answer(404, "not_found"),
     errors.VariableMismatch: Answer(400, "bad_request"),
     errors.MessageNotFound: Answer(404, "not_found"),
+    errors.TooManyRequests: Answer(429, "too_many_requests"),
     errors.TooManyRuns: Answer(429, "too_many_requests"),
+    errors.TooManyReaders: Answer(429, "too_many_requests"),
     # Tasks are for the other API.
     errors.TaskTypeUnknown: Answer(400, "invalid_param"),
     errors.TaskTypeUnavailable: Answer(400, "invalid_param"),
@@ -160,6 +163,7 @@ def api_error(error: Exception) -> ApiError:
         answer.code,
         answer.message if answer.message is not None else str(error),
         parameter=error.parameter if isinstance(error, errors.InvalidParameter) else None,
+        headers=retry_after(error),
     )
 
 

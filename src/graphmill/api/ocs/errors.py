@@ -5,7 +5,7 @@ import logging
 from typing import Any, Final
 
 from graphmill import errors
-from graphmill.api.answers import HeaderPairs
+from graphmill.api.answers import HeaderPairs, retry_after
 from graphmill.api.bodies import BodyRefused
 
 NOT_LOGGED_IN: Final = 997
@@ -78,7 +78,7 @@ ANSWERS: Final[dict[type[errors.GraphmillError], tuple[int, str | None]]] = {
     errors.TaskFileDenied: (401, None),
     errors.ProviderNotFound: (404, None),
     errors.FileNotFound: (404, "Not found"),
-    errors.TooManyRuns: (429, None),
+    errors.TooManyRequests: (429, None),
     errors.UploadRefused: (400, None),
     errors.NoFileUploaded: (400, "Bad request"),
     errors.FileTooLarge: (413, None),
@@ -98,4 +98,6 @@ def ocs_error(error: Exception) -> OcsError:
     status, message = next(ANSWERS[kind] for kind in type(error).__mro__ if kind in ANSWERS)
     if (status, message) == INTERNAL:
         logger.error("A request failed", exc_info=error)
-    return refused(status, str(error) if message is None else message)
+    return refused(
+        status, str(error) if message is None else message, headers=retry_after(error)
+    )

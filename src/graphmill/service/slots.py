@@ -1,0 +1,29 @@
+"""How much of something goes on at a time: ceilings for each app and for all together."""
+
+from collections import Counter
+
+
+class Slots:
+    """0 is no ceiling. What is taken is to be freed."""
+
+    __slots__ = ("_all", "_per_app", "_taken", "_total")
+
+    def __init__(self, *, total: int = 0, per_app: int = 0) -> None:
+        self._total = total
+        self._per_app = per_app
+        self._taken: Counter[str] = Counter()
+        self._all = 0
+
+    def take(self, app_id: str) -> int:
+        """Take one for an app, and give 0; the ceiling, when it is reached."""
+        if self._per_app and self._taken[app_id] >= self._per_app:
+            return self._per_app
+        if self._total and self._all >= self._total:
+            return self._total
+        self._taken[app_id] += 1
+        self._all += 1
+        return 0
+
+    def free(self, app_id: str) -> None:
+        self._taken[app_id] -= 1
+        self._all -= 1
