@@ -39,6 +39,8 @@ class MemoryJournal:
     def __init__(self) -> None:
         self.rows: dict[str, list[NumberedEvent]] = {}
         self.broken = False
+        self.posts: list[int] = []
+        """How many events there were at each post."""
         self.open = asyncio.Event()
         """Clear it to hold all commits back."""
         self.open.set()
@@ -46,7 +48,9 @@ class MemoryJournal:
     def post(self, log: EventLog) -> None:
         pending = log.pending()
         if not self.broken:
-            self.rows.setdefault(log.run_id, []).extend(pending)
+            rows = self.rows.setdefault(log.run_id, [])
+            rows.extend(pending)
+            self.posts.append(len(rows))
 
     async def committed(self, log: EventLog) -> None:
         await self.open.wait()
@@ -145,6 +149,7 @@ class Stage:
     run: Run = field(init=False)
     feed: Feed = field(init=False)
     driver: Driver = field(init=False)
+    epoch: int = 1
 
     def __post_init__(self) -> None:
         self.run = Run(
@@ -159,8 +164,8 @@ class Stage:
             inputs=self.inputs,
             created_at=1000.0,
         )
-        self.feed = Feed(self.run.id)
-        numbers = count(1)
+        self.feed = Feed(self.run.id, epoch=self.epoch)
+        numbers = count(self.epoch * 1_000_000 + 1 if self.epoch > 1 else 1)
         self.driver = Driver(
             self.run,
             self.plan,

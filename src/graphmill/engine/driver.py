@@ -26,6 +26,7 @@ from graphmill.engine.outcome import Failed, Outcome
 from graphmill.engine.plan import Plan
 from graphmill.engine.run import Run
 from graphmill.engine.traversal import Traversal, raised
+from graphmill.errors import ReplayDiverged
 from graphmill.ports.runs import Journal
 from graphmill.variables.selectors import Selector
 from graphmill.variables.values import Value
@@ -58,8 +59,8 @@ class Driver:
     called at any time, also before."""
 
     __slots__ = (
-        "_feed", "_inbox", "_is_over", "_journal", "_limits", "_news", "_run", "_tasks",
-        "_traversal", "_verdict",
+        "_feed", "_inbox", "_is_over", "_is_suspended", "_journal", "_limits", "_news", "_run",
+        "_tasks", "_traversal", "_verdict",
     )  # fmt: skip
 
     def __init__(
@@ -93,6 +94,7 @@ class Driver:
         """What the driver waits for when it has nothing to do."""
         self._verdict: tuple[RunStatus, str] | None = None
         """How the run ends, whatever its nodes are at."""
+        self._is_suspended = False
         self._is_over = False
 
     def stop(self) -> None:
@@ -103,13 +105,19 @@ class Driver:
         """End the run as `failed` for a reason that lies outside it; otherwise like `stop`."""
         self._conclude(RunStatus.FAILED, reason)
 
-    async def drive(self) -> None:
-        """Run to the end. Whatever happens, readers see a `RunFinished`; they see it when the
-        database holds the whole run, or else to learn that it could not be recorded.
+    def suspend(self) -> None:
+        """Leave off; what happened so far is recorded, and another process can go on."""
+        self._is_suspended = True
+        self._wake()
+
+    async def drive(self, history: Sequence[Event] = ()) -> None:
+        """Run to the end, or on from the end of `history`. Whatever happens, readers see a
+        `RunFinished`; they see it when the database holds the whole run, or else to learn that it
+        could not be recorded. Only a run that was suspended has no end.
 
         Raises nothing but the CancelledError of whoever cancels it."""
         try:
-            await self._go()
+            await self._go(history)
         except asyncio.CancelledError:
             self.interrupt(CANCELLED)
             raise
@@ -120,15 +128,21 @@ class Driver:
             self._is_over = True
             for task in self._tasks:
                 task.cancel()
-            await self._seal()
+            if self._is_suspended and self._verdict is None:
+                await self._leave_off()
+            else:
+                await self._seal()
             await self._part()
 
-    async def _go(self) -> None:
+    async def _go(self, history: Sequence[Event]) -> None:
         """Until nothing is ready and nothing is running, or there is a verdict."""
-        self._traversal.begin()
+        if history:
+            self._resume(history)
+        else:
+            self._traversal.begin()
         alarm = asyncio.get_running_loop().call_later(self._limits.seconds, self._expire)
         try:
-            while self._verdict is None:
+            while self._goes_on:
                 self._take_turn()
                 self._tell()
                 if self._feed.backlog > BACKLOG:
@@ -144,10 +158,29 @@ class Driver:
         for work, outcome in self._inbox:
             self._complete(work, outcome)
 
+    @property
+    def _goes_on(self) -> bool:
+        return self._verdict is None and not self._is_suspended
+
+    def _resume(self, history: Sequence[Event]) -> None:
+        """Take the state that `history` leads to, and begin anew what was under way then."""
+        try:
+            works, untold = self._traversal.replay(history)
+        except ReplayDiverged as error:
+            self.interrupt(f"The run cannot go on after a restart of the server: {error}.")
+            return
+        for event in untold:
+            self._feed.append(event)
+        for work in works:
+            if work.step.waits:
+                self._attempt(work)
+            else:
+                self._traversal.run_inline(work)
+
     def _take_turn(self) -> None:
         """Take completions and start nodes, until there are none or others should have a turn."""
         ends_at = monotonic() + TURN_SECONDS
-        while self._verdict is None:
+        while self._goes_on:
             if self._inbox:
                 self._complete(*self._inbox.pop(0))
             elif self._traversal.is_ready:
@@ -159,7 +192,7 @@ class Driver:
 
     async def _wait(self) -> None:
         """Until there is a completion or a verdict."""
-        if not self._inbox and self._verdict is None:
+        if not self._inbox and self._goes_on:
             self._news = asyncio.get_running_loop().create_future()
             await self._news
 
@@ -193,8 +226,12 @@ class Driver:
     def _start(self) -> None:
         work = self._traversal.start_next()
         if work is not None:
-            work.context.progress = _Progress(self, work)
-            self._launch(work, work.step.run(work.context))
+            self._attempt(work)
+
+    def _attempt(self, work: Work) -> None:
+        """Begin the first attempt of a node that waits."""
+        work.context.progress = _Progress(self, work)
+        self._launch(work, work.step.run(work.context))
 
     def _complete(self, work: Work, outcome: Outcome) -> None:
         delay = self._traversal.complete(work, outcome)
@@ -262,6 +299,16 @@ class Driver:
         if not is_recorded:
             self._journal.post(self._feed)
 
+    async def _leave_off(self) -> None:
+        """Record what there is, and let the readers go."""
+        self._journal.post(self._feed)
+        self._feed.publish()
+        try:
+            await self._last_write()
+        except Exception:
+            logger.exception("the last events of run %s could not be recorded", self._run.id)
+        self._feed.close()
+
     async def _last_write(self) -> None:
         """Until the database holds the whole run; a cancelled driver has only seconds for that."""
         task = asyncio.current_task()
@@ -296,6 +343,8 @@ class _Progress:
 
     async def text(self, selector: Selector, text: str, *, is_final: bool = False) -> None:
         frame = self._work.frame
+        if selector[1] not in self._work.streamed:
+            self._work.streamed += (selector[1],)
         await self._driver.show(frame, frame.stream.chunk(selector, text, is_final=is_final))
 
     async def reasoning(self, text: str, *, is_final: bool = False) -> None:

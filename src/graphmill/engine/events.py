@@ -59,6 +59,8 @@ class Execution:
     position: FramePosition | None = None
     extras: Mapping[str, Value] | None = None
     """What clients are shown of the node when it starts (`service-api §11`)."""
+    path: str = ""
+    """Of its frame: tells apart what `position` does not. Empty for the root frame."""
 
 
 @dataclass(slots=True)
@@ -98,6 +100,12 @@ class NodeFinished:
     error: str | None
     error_type: str
     at: float
+    handle: str = "source"
+    """The exit that was taken; this and the next two are for whoever replays the run."""
+    leaves: str = ""
+    """Id of the loop that it ended."""
+    streamed: tuple[str, ...] = ()
+    """Names of the outputs that it told piece by piece."""
 
 
 @dataclass(slots=True)

@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Final
 
 from graphmill.engine.events import Event, RunFinished
+from graphmill.errors import RunSuspended
 from graphmill.ports.runs import NumberedEvent
 
 WINDOW: Final = 4096
@@ -27,7 +28,7 @@ class Feed:
 
     __slots__ = (
         "_base", "_events", "_forgotten", "_handed", "_readers", "_recorded", "_visible", "count",
-        "run_id",
+        "is_closed", "run_id",
     )  # fmt: skip
 
     def __init__(self, run_id: str, *, epoch: int = 1) -> None:
@@ -41,6 +42,8 @@ class Feed:
         self._handed = 0
         self._recorded = 0
         self._readers: list[asyncio.Future[None]] = []
+        self.is_closed = False
+        """Will nothing follow, whether or not the run has ended?"""
 
     def append(self, event: Event) -> None:
         """Number an event. Readers see it at the next `publish`."""
@@ -60,6 +63,11 @@ class Feed:
             for reader in readers:
                 if not reader.done():
                     reader.set_result(None)
+
+    def close(self) -> None:
+        """Let readers go, although the run has not ended: another process will go on with it."""
+        self.is_closed = True
+        self.publish()
 
     def pending(self) -> Sequence[NumberedEvent]:
         """The events not yet handed to the journal; they count as handed over from now on."""
@@ -91,8 +99,13 @@ class Feed:
         return self._visible == self.count > 0 and isinstance(self._events[-1], RunFinished)
 
     async def finished(self) -> RunFinished:
-        """Wait for the end of the run."""
+        """Wait for the end of the run. Raises RunSuspended when this process will not see it."""
         while not self.is_finished:
+            if self.is_closed:
+                raise RunSuspended(
+                    f"The server stops. Run {self.run_id} goes on when it is back: look it up by "
+                    "this id."
+                )
             await self._news()
         event = self._events[-1]
         assert isinstance(event, RunFinished), "is_finished looked at the same event"
@@ -101,7 +114,8 @@ class Feed:
     async def follow(
         self, history: History, *, after: int = 0
     ) -> AsyncIterator[list[NumberedEvent]]:
-        """Everything behind sequence number `after`, as it comes, until the run has ended.
+        """Everything behind sequence number `after`, as it comes, until the run has ended or the
+        feed is closed.
 
         Each batch holds all that is ready: write it in one go."""
         if after < self._base and self._base > 1 << EPOCH_SHIFT:
@@ -109,7 +123,7 @@ class Feed:
             if earlier:
                 yield earlier
         position = min(max(0, after - self._base), self._visible)
-        while position < self._visible or not self.is_finished:
+        while position < self._visible or not (self.is_finished or self.is_closed):
             if position >= self._visible:
                 await self._news()
             elif position < self._forgotten:

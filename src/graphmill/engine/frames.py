@@ -82,7 +82,7 @@ class Frame:
 class Work:
     """A node at work: which step of which frame, and how often it was tried again."""
 
-    __slots__ = ("context", "execution", "frame", "retries", "step")
+    __slots__ = ("context", "execution", "frame", "retries", "step", "streamed")
 
     def __init__(
         self, step: Step, frame: Frame, execution: Execution, context: NodeContext
@@ -92,6 +92,8 @@ class Work:
         self.execution = execution
         self.context = context
         self.retries = 0
+        self.streamed: tuple[str, ...] = ()
+        """Names of the outputs that it tells piece by piece."""
 
 
 class Container:

@@ -25,10 +25,12 @@ from graphmill.engine.frames import Container, Frame, Work
 from graphmill.engine.graph import ErrorStrategy, NodeClass
 from graphmill.engine.outcome import Failed, Outcome, Succeeded
 from graphmill.engine.plan import Plan
+from graphmill.engine.replay import Replay, untold
 from graphmill.engine.rounds import Round, Rounds
 from graphmill.engine.run import Run
 from graphmill.engine.scheduler import Decision
 from graphmill.engine.usage import Usage
+from graphmill.errors import ReplayDiverged
 from graphmill.variables.pool import Pool
 from graphmill.variables.values import Value
 
@@ -82,12 +84,29 @@ class Traversal:
         """Is there a node to start?"""
         return bool(self._ready)
 
+    def replay(self, history: Sequence[Event]) -> tuple[list[Work], list[Event]]:
+        """Take the state that `history`, the beginning of the run's events, leads to.
+
+        What was under way is given back: run it again and `complete` it. So is what would have been
+        told next. Call this in place of `begin`. Raises ReplayDiverged when the history is not one
+        of this plan."""
+        emit, told = self._emit, list[Event]()
+        self._emit = told.append
+        try:
+            works = Replay(self).run(history)
+        finally:
+            self._emit = emit
+        return works, untold(told, history)
+
     @property
     def elapsed(self) -> float:
         """Seconds since the start."""
         return max(0.0, self._clock() - self._started_at)
 
-    def begin(self) -> None:
+    def begin(self, started_at: float | None = None) -> None:
+        """`started_at` is for a run that began in another process."""
+        if started_at is not None:
+            self._started_at = started_at
         root = self._root
         system = {f"sys.{name}": value for name, value in root.pool.namespace("sys").items()}
         self._emit(RunStarted({**self._run.inputs, **system}, self._started_at))
@@ -98,21 +117,44 @@ class Traversal:
         frame, index, predecessor = self._ready.pop(0)
         step = self._plan.steps[index]
         if step.node.node_class is NodeClass.ENTRY:
-            self._follow(frame, frame.scheduler.complete(index, None))
-            self._settle(frame)
+            self._pass(frame, index)
             return None
-        work = self._start(frame, index, predecessor)
+        work = self._start(frame, index, self._execution(frame, index, predecessor))
         if step.waits:
             return work
+        self.run_inline(work)
+        return None
+
+    def start_again(self, recorded: Execution) -> Work:
+        """Start the node that was started at this point before, without running it.
+
+        Raises ReplayDiverged when another one is ready."""
+        self.pass_entries()
+        if self._ready:
+            frame, index, _ = self._ready.pop(0)
+            if (frame.path, self._plan.steps[index].node.id) == (recorded.path, recorded.node_id):
+                return self._start(frame, index, recorded)
+        raise ReplayDiverged(f"The journal says that {recorded.node_id} was started next")
+
+    def pass_entries(self) -> None:
+        """Go on behind the starts of rounds that are due, of which no journal tells."""
+        while self._ready:
+            frame, index, _ = self._ready[0]
+            if self._plan.steps[index].node.node_class is not NodeClass.ENTRY:
+                return
+            del self._ready[0]
+            self._pass(frame, index)
+
+    def run_inline(self, work: Work) -> None:
+        """Run a started node that needs no waiting."""
         try:
-            outcome: Outcome | Rounds = step.run(work.context)
+            outcome: Outcome | Rounds = work.step.run(work.context)
         except Exception as error:
             outcome = raised(error)
         if isinstance(outcome, Rounds):
             self._open(work, outcome)
         else:
             self.complete(work, outcome)
-        return None
 
     def complete(self, work: Work, outcome: Outcome) -> float | None:
         """An attempt has ended. Seconds until the next one is due, or None when it was the last."""
@@ -141,9 +183,7 @@ class Traversal:
 
     def retry(self, work: Work, failure: Failed) -> None:
         """The next attempt begins; `failure` is what the one before ended with (`§10.2`)."""
-        work.retries += 1
-        if work.frame.container is None:
-            self._steps += 1
+        self.count_retry(work)
         self._emit(
             NodeRetried(
                 work.execution,
@@ -155,6 +195,11 @@ class Traversal:
                 self._clock(),
             )
         )
+
+    def count_retry(self, work: Work) -> None:
+        work.retries += 1
+        if work.frame.container is None:
+            self._steps += 1
 
     def show(self, frame: Frame, chunks: Sequence[TextChunk]) -> None:
         """Tell streamed text of `frame`, or keep it for when the frame has ended."""
@@ -182,24 +227,34 @@ class Traversal:
             self._clock(),
         )
 
-    def _start(self, frame: Frame, index: int, predecessor: int | None) -> Work:
+    def _pass(self, frame: Frame, index: int) -> None:
+        """Go on behind the start of a round."""
+        self._follow(frame, frame.scheduler.complete(index, None))
+        self._settle(frame)
+
+    def _execution(self, frame: Frame, index: int, predecessor: int | None) -> Execution:
+        step = self._plan.steps[index]
+        node = step.node
+        return Execution(
+            self._new_id(),
+            node.id,
+            node.type,
+            node.title,
+            self._starts + 1,
+            None if predecessor is None else self._plan.graph.nodes[predecessor].id,
+            self._clock(),
+            frame.position,
+            step.extras,
+            frame.path,
+        )
+
+    def _start(self, frame: Frame, index: int, execution: Execution) -> Work:
         step = self._plan.steps[index]
         node = step.node
         frame.starts += 1
         self._starts += 1
         if frame.container is None:
             self._steps += 1
-        execution = Execution(
-            self._new_id(),
-            node.id,
-            node.type,
-            node.title,
-            self._starts,
-            None if predecessor is None else self._plan.graph.nodes[predecessor].id,
-            self._clock(),
-            frame.position,
-            step.extras,
-        )
         self._emit(NodeStarted(execution))
         key = f"{self._run.id}:{node.id}{frame.path}"
         context = NodeContext(frame.pool, self._run, execution.id, key, step.has_recourse)
@@ -228,6 +283,9 @@ class Traversal:
                 None,
                 "",
                 self._clock(),
+                outcome.handle,
+                outcome.leaves,
+                work.streamed,
             )
         )
 
@@ -261,6 +319,7 @@ class Traversal:
                 failure.error,
                 failure.error_type,
                 self._clock(),
+                streamed=work.streamed,
             )
         )
 

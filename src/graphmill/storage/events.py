@@ -135,8 +135,15 @@ def _execution(execution: Execution) -> Entry:
         execution.predecessor,
         execution.started_at,
         _position(execution.position),
-        *([execution.extras] if execution.extras else ()),
+        *_rest(execution),
     ]
+
+
+def _rest(execution: Execution) -> Entry:
+    """Members that few executions have."""
+    if execution.path:
+        return [execution.extras, execution.path]
+    return [execution.extras] if execution.extras else []
 
 
 def _position(position: FramePosition | None) -> Entry | None:
@@ -164,7 +171,15 @@ def _node_finished(sequence: int, start: int | None, event: NodeFinished) -> Ent
         event.error,
         event.error_type,
         event.at,
+        *_for_replay(event),
     ]
+
+
+def _for_replay(event: NodeFinished) -> Entry:
+    """Members that few ends have."""
+    if event.handle == "source" and not event.leaves and not event.streamed:
+        return []
+    return [event.handle, event.leaves, event.streamed]
 
 
 def _other(sequence: int, event: Event) -> Entry:
@@ -257,6 +272,7 @@ def _read_end(
     sequence: int, start: int | None, execution: Entry, status: str, *others: Any
 ) -> Iterator[NumberedEvent]:
     finished = NodeFinished(_read_execution(execution), NodeStatus(status), *others)
+    finished.streamed = tuple(finished.streamed)
     if start is not None:
         yield start, NodeStarted(finished.execution)
     yield sequence, finished

@@ -106,6 +106,8 @@ ANSWERS: Final[dict[type[errors.GraphmillError], Answer]] = {
     errors.ToolError: Answer(400, "invalid_param"),
     errors.ToolNotFound: Answer(400, "invalid_param"),
     errors.ToolFailed: Answer(400, "invalid_param"),
+    errors.RunSuspended: Answer(503, "service_unavailable"),
+    errors.ReplayDiverged: INTERNAL,
     errors.OutboundRefused: Answer(400, "invalid_param"),
     errors.ConfigInvalid: INTERNAL,
 }
