@@ -171,6 +171,12 @@ async def test_the_key_is_never_shown(body: bytes) -> None:
     assert SECRET not in str(failure.value)
 
 
+async def test_a_key_that_is_none_leaves_messages_alone() -> None:
+    async with provider(refusal(404, "ollama has no such model"), api_key="ollama") as stand_in:
+        with pytest.raises(ModelFailed, match="ollama has no such model"):
+            await stand_in.reply()
+
+
 @pytest.mark.parametrize(
     "answer",
     [
@@ -190,6 +196,7 @@ async def test_a_drip_has_a_limit() -> None:
     async with provider(drip, retries=0, timeout_seconds={"total": 0.1}) as stand_in:
         with pytest.raises(ModelFailed, match=r"was not ready with its answer after 0\.1 seconds"):
             await stand_in.reply()
+        await asyncio.wait_for(stand_in.server.left.wait(), 1)
 
 
 async def test_an_endless_event_is_not_kept() -> None:
@@ -198,6 +205,7 @@ async def test_an_endless_event_is_not_kept() -> None:
     async with provider(answer) as stand_in:
         with pytest.raises(ModelFailed, match="an event is larger than 4 MB"):
             await stand_in.reply()
+        await asyncio.wait_for(stand_in.server.left.wait(), 1)
 
 
 async def test_an_endless_answer_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,6 +4,7 @@ A call is repeated only as long as nothing of its reply was handed out.
 """
 
 import asyncio
+import itertools
 import random
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping
@@ -34,6 +35,8 @@ LONGEST_PAUSE: Final = 60.0
 T = TypeVar("T")
 
 _FIRST_PAUSE: Final = 0.5
+_SHORTEST_SECRET: Final = 8
+"""Characters."""
 _ERROR_BYTES: Final = 64 * 1024
 _GOODBYE_SECONDS: Final = 0.1
 _PASSING: Final = frozenset({408, 409, 425, 429})
@@ -78,8 +81,7 @@ class Endpoint:
         """The texts of the reply, one for each read from the network, then its ending.
 
         Raises ModelFailed."""
-        tries = 0
-        while True:
+        for tries in itertools.count(1):
             reply = new_reply()
             begun = False
             try:
@@ -87,45 +89,41 @@ class Endpoint:
                     async for text in self._texts(response, reply):
                         begun = True
                         yield text
-                ending = reply.ending()
-            except _Unanswered as error:
-                pause = None if begun else self._pause(error, tries)
-                if pause is None:
-                    raise ModelFailed(self._shown(error), status=error.status) from None
-            else:
-                yield ending
+                yield reply.ending()
                 return
-            tries += 1
+            except _Unanswered as error:
+                # What was handed out cannot be taken back: that try was the last.
+                pause = self._pause(error, self.retries + 1 if begun else tries)
             await asyncio.sleep(pause)
 
     async def fetch(self, question: Question[T]) -> T:
         """Raises ModelFailed."""
-        tries = 0
-        while True:
+        for tries in itertools.count(1):
             try:
                 async with self._answer(question.call) as response:
-                    body = await self._body(response)
+                    body = b"".join([chunk async for chunk in self._chunks(response)])
                     with _misreading(response):
                         return question.read(decoded(body))
             except _Unanswered as error:
                 pause = self._pause(error, tries)
-                if pause is None:
-                    raise ModelFailed(self._shown(error), status=error.status) from None
-            tries += 1
             await asyncio.sleep(pause)
+        raise AssertionError("counting has no end")
 
-    def _pause(self, error: _Unanswered, tries: int) -> float | None:
-        """Seconds until the next try; None when there is none."""
-        if not error.may_pass or tries >= self.retries:
-            return None
-        if error.wait is not None:
-            return error.wait if error.wait <= LONGEST_PAUSE else None
-        # Calls that failed together should not come back together.
-        return min(_FIRST_PAUSE * 2.0**tries, LONGEST_PAUSE) * (0.5 + random.random())
+    def _pause(self, error: _Unanswered, tries: int) -> float:
+        """Seconds until the next try. Raises ModelFailed when there is none."""
+        pause = error.wait
+        if pause is None:
+            # Calls that failed together should not come back together.
+            pause = min(_FIRST_PAUSE * 2.0 ** (tries - 1), LONGEST_PAUSE) * random.uniform(0.5, 1.0)
+        if not error.may_pass or tries > self.retries or pause > LONGEST_PAUSE:
+            raise ModelFailed(self._shown(error), status=error.status) from None
+        return pause
 
     def _shown(self, error: Exception) -> str:
         message = str(error)
-        return message.replace(self.secret, "***") if self.secret else message
+        # Servers of one's own are often given a word such as `ollama`, which messages need.
+        is_secret = len(self.secret) >= _SHORTEST_SECRET
+        return message.replace(self.secret, "***") if is_secret else message
 
     @asynccontextmanager
     async def _answer(self, call: Call) -> AsyncIterator[HttpResponse]:
@@ -182,9 +180,6 @@ class Endpoint:
             async with asyncio.timeout(_GOODBYE_SECONDS):
                 async for _ in chunks:
                     pass
-
-    async def _body(self, response: HttpResponse) -> bytes:
-        return b"".join([chunk async for chunk in self._chunks(response)])
 
     async def _chunks(self, response: HttpResponse) -> AsyncIterator[bytes]:
         """The body, as long as it is neither too large nor too slow."""
