@@ -40,6 +40,15 @@ class ModelUse:
 
 
 @dataclass(frozen=True, slots=True)
+class DatasetUse:
+    """Where a node names a dataset."""
+
+    id: str
+    path: DataPath
+    """Where in `data`."""
+
+
+@dataclass(frozen=True, slots=True)
 class NodeFacts:
     """What follows from the configuration of one node."""
 
@@ -54,6 +63,7 @@ class NodeFacts:
     """What its code imports besides the standard library."""
     tools: tuple[ToolUse, ...] = ()
     models: tuple[ModelUse, ...] = ()
+    datasets: tuple[DatasetUse, ...] = ()
 
 
 class NodeRules(Protocol):

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Protocol, TypeAlias
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError, model_validator
 
-from graphmill.dsl.rules import Doubt, ModelUse, NodeFacts, ToolUse
+from graphmill.dsl.rules import DatasetUse, Doubt, ModelUse, NodeFacts, ToolUse
 from graphmill.engine.context import NodeContext
 from graphmill.engine.graph import NodeClass
 from graphmill.engine.outcome import Outcome
@@ -22,6 +22,7 @@ from graphmill.ports.conversations import Conversations, NoConversations
 from graphmill.ports.documents import DocumentReader
 from graphmill.ports.files import FileVault
 from graphmill.ports.http import HttpClient, HttpLimits
+from graphmill.ports.knowledge import Knowledge, NoKnowledge
 from graphmill.ports.models import Models
 from graphmill.ports.tools import NoTools, Toolbox
 from graphmill.variables.selectors import Selector, parse_selector
@@ -79,6 +80,7 @@ class NodePorts:
     http_limits: HttpLimits = field(default_factory=HttpLimits)
     conversations: Conversations = field(default_factory=NoConversations)
     tools: Toolbox = field(default_factory=NoTools)
+    knowledge: Knowledge = field(default_factory=NoKnowledge)
     reasoning_chunks: bool = False
     """Is what a model thinks told apart from its answer while it comes (`nodes §4.4`)?"""
 
@@ -128,6 +130,8 @@ class NodeType:
     """(data) → the providers of the tools that it calls; for the checker."""
     models: Callable[[Any], tuple[ModelUse, ...]] = _nothing
     """(data) → the models that it calls; for the checker."""
+    datasets: Callable[[Any], tuple[DatasetUse, ...]] = _nothing
+    """(data) → the datasets that it searches; for the checker."""
     extras: Callable[[Any, NodePorts], Mapping[str, Value] | None] = _no_extras
     """(data, ports) → what clients are shown of the node when it starts (`service-api §11`)."""
 
@@ -145,4 +149,5 @@ class NodeType:
             packages=self.packages(valid),
             tools=self.tools(valid),
             models=self.models(valid),
+            datasets=self.datasets(valid),
         )
