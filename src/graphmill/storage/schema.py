@@ -12,10 +12,11 @@ from typing import Final
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.schema import CreateIndex, CreateTable
 
+from graphmill.storage import knowledge_search
 from graphmill.storage.search import ddl
 from graphmill.storage.tables import metadata
 
-REVISION: Final = "0005"
+REVISION: Final = "0007"
 """The newest file in `migrations/versions`."""
 
 
@@ -58,4 +59,5 @@ def _creation() -> Iterator[str]:
         for index in sorted(table.indexes, key=lambda index: str(index.name)):
             yield str(CreateIndex(index).compile(dialect=dialect))
     yield from ddl()
+    yield from knowledge_search.DDL
     yield "CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL PRIMARY KEY)"

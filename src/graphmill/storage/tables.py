@@ -107,6 +107,15 @@ journal = Table(
 )
 """All other events, which are forgotten sooner. Rows as in `node_executions`."""
 
+orders = Table(
+    "orders",
+    metadata,
+    Column("run_id", Text, primary_key=True),
+    Column("created_at", Double, nullable=False),
+    Column("run", LargeBinary, nullable=False),
+)
+"""Runs that were not over after their first commit, until they are."""
+
 uploads = Table(
     "uploads",
     metadata,
@@ -293,3 +302,32 @@ conversation_variables = Table(
     Index("conversation_variables_by_conversation", "conversation_id"),
 )
 """`position` is that of the variable in the workflow file."""
+
+knowledge_documents = Table(
+    "knowledge_documents",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("base", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("fingerprint", Text, nullable=False),
+    Column("embedding", Text, nullable=False),
+    Column("created_at", Double, nullable=False),
+    Column("metadata", Text, nullable=False),
+    UniqueConstraint("base", "name"),
+)
+
+knowledge_segments = Table(
+    "knowledge_segments",
+    metadata,
+    Column("number", Integer, primary_key=True),
+    Column("id", Text, nullable=False),
+    Column("document_id", Text, nullable=False),
+    Column("base", Text, nullable=False),
+    Column("position", Integer, nullable=False),
+    Column("vector", LargeBinary),
+    Column("content", Text, nullable=False),
+    Column("words", Text, nullable=False),
+    Index("knowledge_segments_by_document", "document_id"),
+    Index("knowledge_segments_by_base", "base"),
+)
+"""Pieces of the documents; `words` is what `knowledge_search` finds them by."""

@@ -1,0 +1,24 @@
+"""The index of the words in knowledge bases (SQLite's FTS5), which the database keeps right by
+itself."""
+
+from typing import Final
+
+from sqlalchemy import text
+
+DDL: Final = (
+    "CREATE VIRTUAL TABLE knowledge_search"
+    " USING fts5(words, content='knowledge_segments', content_rowid='number')",
+    """CREATE TRIGGER knowledge_search_new AFTER INSERT ON knowledge_segments BEGIN
+        INSERT INTO knowledge_search(rowid, words) VALUES (new.number, new.words);
+    END""",
+    """CREATE TRIGGER knowledge_search_gone AFTER DELETE ON knowledge_segments BEGIN
+        INSERT INTO knowledge_search(knowledge_search, rowid, words)
+        VALUES ('delete', old.number, old.words);
+    END""",
+)
+
+WITH_WORD: Final = text(
+    "SELECT s.number, s.document_id FROM knowledge_search"
+    " JOIN knowledge_segments s ON s.number = knowledge_search.rowid"
+    " WHERE knowledge_search MATCH :word AND s.base = :base"
+)
