@@ -43,6 +43,7 @@
     ├── ModelError                a model cannot be called, or its call failed
     │   ├── ModelNotConfigured
     │   ├── ModelRefused
+    │   │   └── NoVoice
     │   └── ModelFailed
     ├── ToolError                 a tool cannot be called, or its call failed
     │   ├── ToolNotFound
@@ -292,6 +293,10 @@ class ModelNotConfigured(ModelError):
 
 class ModelRefused(ModelError):
     """The model cannot do that: it is unknown to its provider, or lacks the feature."""
+
+
+class NoVoice(ModelRefused):
+    """Nobody here speaks that language; name another voice, or set one in config `speech`."""
 
 
 class ModelFailed(ModelError):

@@ -98,12 +98,18 @@ class Endpoint:
 
     async def fetch(self, question: Question[T]) -> T:
         """Raises ModelFailed."""
+        return await self.ask(question.call, lambda body: question.read(decoded(body)))
+
+    async def ask(self, call: Call, read: Callable[[bytes], T]) -> T:
+        """What `read` makes of the answer's body; it may raise ProviderError or one of `MISREAD`.
+
+        Raises ModelFailed."""
         for tries in itertools.count(1):
             try:
-                async with self._answer(question.call) as response:
+                async with self._answer(call) as response:
                     body = b"".join([chunk async for chunk in self._chunks(response)])
                     with _misreading(response):
-                        return question.read(decoded(body))
+                        return read(body)
             except _Unanswered as error:
                 pause = self._pause(error, tries)
             await asyncio.sleep(pause)
@@ -132,7 +138,7 @@ class Endpoint:
         request = HttpRequest(
             "POST",
             self.base_url + call.path,
-            headers={"Content-Type": "application/json", **self.headers},
+            headers={"Content-Type": call.content_type, **self.headers},
             body=(call.body,),
             timeouts=self.timeouts,
             verify_tls=self.verify_tls,

@@ -67,6 +67,7 @@ class Call:
     path: str
     """Follows the base URL."""
     body: bytes
+    content_type: str = "application/json"
 
 
 class ProviderError(Exception):

@@ -102,6 +102,7 @@ ANSWERS: Final[dict[type[errors.GraphmillError], Answer]] = {
     errors.ModelError: Answer(400, "completion_request_error"),
     errors.ModelNotConfigured: Answer(400, "provider_not_initialize"),
     errors.ModelRefused: Answer(400, "model_currently_not_support"),
+    errors.NoVoice: Answer(400, "invalid_param", "Sorry, no voice available."),
     errors.ModelFailed: Answer(400, "completion_request_error"),
     errors.ToolError: Answer(400, "invalid_param"),
     errors.ToolNotFound: Answer(400, "invalid_param"),
