@@ -20,7 +20,6 @@ from graphmill.errors import (
 )
 from graphmill.ids import new_id
 from graphmill.service.apps import App, Version
-from graphmill.service.dispatcher import INTERRUPTED
 from graphmill.service.file_access import FileAccess
 from graphmill.service.inputs import read_inputs
 from graphmill.service.runs import LiveRun, Runs
@@ -71,8 +70,9 @@ class Conversations:
         self._clock = clock
 
     async def recover(self) -> None:
-        """End the turns that an earlier process left behind."""
-        await self._messages.fail_interrupted(INTERRUPTED)
+        """End the turns whose runs an earlier process left behind, once it is clear which of these
+        go on."""
+        await self._messages.end_abandoned()
 
     async def ask(
         self,

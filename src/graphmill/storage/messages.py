@@ -18,10 +18,12 @@ from graphmill.storage.database import Database, Row
 from graphmill.storage.end_users import EndUser
 from graphmill.storage.events import unpack
 from graphmill.storage.tables import (
+    is_running,
     message_feedbacks,
     message_files,
     messages,
     messages_in_progress,
+    runs,
 )
 from graphmill.storage.turns import FROM_APP, FROM_USER, TurnRecorder
 from graphmill.variables.files import File
@@ -171,10 +173,13 @@ _FEEDBACKS: Final = (
     .limit(bindparam("count"))
     .offset(bindparam("offset"))
 )
-_FAIL_INTERRUPTED: Final = (
+_END_ABANDONED: Final = (
     update(messages)
-    .where(messages_in_progress)
-    .values(error=bindparam("reason"), finished_at=bindparam("now"))
+    .where(messages_in_progress, messages.c.run_id.not_in(select(runs.c.id).where(is_running)))
+    .values(
+        error=select(runs.c.error).where(runs.c.id == messages.c.run_id).scalar_subquery(),
+        finished_at=bindparam("now"),
+    )
 )
 
 
@@ -286,9 +291,9 @@ class MessageStore:
         )
         return [Feedback(*row) for row in rows]
 
-    async def fail_interrupted(self, reason: str) -> None:
-        """End the turns that an earlier process left behind."""
-        await self._database.write(_FAIL_INTERRUPTED, reason=reason, now=self._clock())
+    async def end_abandoned(self) -> None:
+        """End the messages whose runs have ended without them, for the same reason."""
+        await self._database.write(_END_ABANDONED, now=self._clock())
 
     async def _with_files(self, row: Row | None) -> Message | None:
         if row is None:

@@ -101,8 +101,8 @@ class Pruned:
     def __str__(self) -> str:
         return (
             f"{self.runs} runs, {self.events} rows of events, {self.files} files, {self.tasks} "
-            f"tasks, the details of {self.shortened} runs and the remains of {self.unfinished} "
-            "uploads"
+            f"tasks, {self.conversations} conversations, the details of {self.shortened} runs and "
+            f"the remains of {self.unfinished} uploads"
         )
 
 
