@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, Final
 from urllib.parse import parse_qsl
 
@@ -32,8 +33,6 @@ from graphmill.errors import NoFileUploaded
 from graphmill.jsontext import decode, encode
 from graphmill.service.services import Services
 from graphmill.service.windows import Window
-
-MAX_BODY_BYTES: Final = 16 * 1024 * 1024
 
 _PREFIXES: Final = ("/ocs/", "/login/v2", "/status.php")
 _SLASHES: Final = re.compile(r"/{2,}")
@@ -78,6 +77,7 @@ class OcsApplication:
     def __init__(self, services: Services) -> None:
         self._api = Api(services, _windows(services.settings.ocs))
         self._flows = LoginFlows(self._api)
+        self._body_limit = services.settings.limits.body_mb << 20
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         match = _OCS_PATH.fullmatch(scope["path"])
@@ -105,7 +105,7 @@ class OcsApplication:
             in_body: Mapping[str, Any] = {}
             is_json = False
             if not endpoint.takes_file:
-                in_body, is_json = await _read_body(headers, receive)
+                in_body, is_json = await _read_body(headers, receive, limit=self._body_limit)
                 if "format" in in_body:
                     form = Form(version, wants_json(in_body["format"], accept))
             given = Parameters({**query, **in_body}, words_are_booleans=not is_json)
@@ -139,12 +139,12 @@ class OcsApplication:
             case ("POST", "/login/v2"):
                 return self._flows.begin(headers.get(b"user-agent", b"").decode("latin-1"))
             case ("POST", "/login/v2/poll"):
-                given, _ = await _read_body(headers, receive)
+                given, _ = await _read_body(headers, receive, limit=self._body_limit)
                 return self._flows.poll(str(given.get("token", "")))
             case ("GET" | "HEAD", "/login/v2/flow") if flow is not None:
                 return self._flows.show(flow[1])
             case ("POST", "/login/v2/flow") if flow is not None:
-                given, _ = await _read_body(headers, receive)
+                given, _ = await _read_body(headers, receive, limit=self._body_limit)
                 address = scope["client"][0] if scope.get("client") else ""
                 user, password = str(given.get("user", "")), str(given.get("password", ""))
                 return await self._flows.grant(flow[1], user, password, address)
@@ -155,7 +155,7 @@ class OcsApplication:
 
 
 async def _read_body(
-    headers: Mapping[bytes, bytes], receive: Receive
+    headers: Mapping[bytes, bytes], receive: Receive, *, limit: int
 ) -> tuple[Mapping[str, Any], bool]:
     """The parameters in the body, of any method, and whether they came as JSON."""
     announced = headers.get(b"content-length", b"")
@@ -163,9 +163,9 @@ async def _read_body(
         return {}, False
     content_type = headers.get(b"content-type", b"")
     media_type = content_type.partition(b";")[0].strip().lower().decode("latin-1")
-    body = Body(receive, announced, limit=MAX_BODY_BYTES, excess=_too_large)
+    body = Body(receive, announced, limit=limit, excess=partial(_too_large, limit))
     if media_type == "multipart/form-data":
-        return await _read_form(body, content_type), False
+        return await _read_form(body, content_type, limit=limit), False
     text = await body.read()
     if _JSON_TYPE.fullmatch(media_type):
         return _read_json(text), True
@@ -190,9 +190,9 @@ def _read_json(text: bytes) -> Mapping[str, Any]:
     return content
 
 
-async def _read_form(body: Body, content_type: bytes) -> Mapping[str, Any]:
+async def _read_form(body: Body, content_type: bytes, *, limit: int) -> Mapping[str, Any]:
     try:
-        form = UploadForm(body, content_type, field_bytes=MAX_BODY_BYTES)
+        form = UploadForm(body, content_type, field_bytes=limit)
     except NoFileUploaded as error:
         raise refused(400, str(error)) from None
     await form.finish()
@@ -220,5 +220,5 @@ def _windows(settings: OcsSettings) -> dict[str, Window]:
     return {name: Window(*window) for name, window in counted if window}
 
 
-def _too_large() -> OcsError:
-    return refused(413, f"The body is larger than {MAX_BODY_BYTES} bytes")
+def _too_large(limit: int) -> OcsError:
+    return refused(413, f"The body is larger than {limit} bytes")

@@ -98,6 +98,4 @@ def ocs_error(error: Exception) -> OcsError:
     status, message = next(ANSWERS[kind] for kind in type(error).__mro__ if kind in ANSWERS)
     if (status, message) == INTERNAL:
         logger.error("A request failed", exc_info=error)
-    return refused(
-        status, str(error) if message is None else message, headers=retry_after(error)
-    )
+    return refused(status, str(error) if message is None else message, headers=retry_after(error))
