@@ -3,6 +3,8 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
 
 import httpx
 import pytest
@@ -44,6 +46,7 @@ async def test_run_above_the_ceiling_is_refused(busy_api: Api, echo_url: str, mo
         async for _ in events:
             pass
     assert (429, "too_many_requests") == error_of(refused)
+    assert "1" == refused.headers["retry-after"]
     assert refused.json()["message"].startswith("Too many requests. Please try again later.")
     assert 200 == other.status_code
 
@@ -64,6 +67,83 @@ async def test_refused_run_holds_no_slot(busy_api: Api) -> None:
     for _ in range(2):
         assert (400, "invalid_param") == error_of(await busy_api.run({}))
     assert 200 == (await busy_api.run({"name": "A"})).status_code
+
+
+@asynccontextmanager
+async def limited(folder: Path, **limits: int) -> AsyncIterator[Api]:
+    """A server of its own, with these limits."""
+    asked = settings(folder, limits=limits)
+    async with (
+        build(asked) as services,
+        served(server_config(create_app(services), asked.server)) as port,
+        httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=20) as http,
+    ):
+        yield Api(http)
+
+
+async def test_all_apps_share_the_ceiling_of_the_server(tmp_path: Path, echo_url: str) -> None:
+    inputs = {"url": f"{echo_url}/sleep/1"}
+    async with limited(tmp_path, runs=1) as api, api.stream(inputs) as events:
+        await anext(events)
+        assert (429, "too_many_requests") == error_of(await api.run({"name": "A"}))
+
+
+async def test_event_stream_above_the_ceiling_is_refused_before_anything_runs(
+    tmp_path: Path, echo_url: str
+) -> None:
+    async with limited(tmp_path, readers=1) as api:
+        async with api.stream({"url": f"{echo_url}/sleep/1"}) as events:
+            run_id = (await anext(events))["workflow_run_id"]
+            refused = [
+                await api.run({"name": "A"}, response_mode="streaming"),
+                await api.run({}, app="talk", response_mode="streaming"),
+                await api.get(f"/workflow/{run_id}/events?user={USER}", app="waiting"),
+            ]
+            blocking = await api.run({"name": "A"})
+        assert [(429, "too_many_requests")] * 3 == [error_of(each) for each in refused]
+        assert 200 == blocking.status_code
+        logs = (await api.get("/workflows/logs")).json()
+        assert 1 == logs["total"]
+
+
+async def test_streams_that_end_in_any_way_make_room(tmp_path: Path, echo_url: str) -> None:
+    async with limited(tmp_path, readers_per_app=1) as api:
+        assert await api.events({"name": "A"})
+        assert (400, "invalid_param") == error_of(await api.run({}, response_mode="streaming"))
+        assert "error" == (await api.events({}, app="broken"))[0]["event"]
+        async with api.stream({"url": f"{echo_url}/sleep/1"}) as events:
+            await anext(events)
+        assert await api.events({"name": "A"})
+        for _ in range(100):
+            left = await api.run(
+                {"url": f"{echo_url}/empty"}, app="waiting", response_mode="streaming"
+            )
+            if left.status_code == 200:
+                break
+            await asyncio.sleep(0.02)
+        assert 200 == left.status_code
+
+
+async def test_key_that_asks_too_often_is_told_when_to_come_again(tmp_path: Path) -> None:
+    async with limited(tmp_path, requests_per_minute=3) as api:
+        answers = [await api.get("/info") for _ in range(3)]
+        spelled = {"Authorization": "BEARER   app-main"}
+        refused = await api.http.get("/v1/info", headers=spelled)
+        other = await api.get("/info", app="other")
+    assert [200] * 3 == [answer.status_code for answer in answers]
+    assert (429, "too_many_requests") == error_of(refused)
+    assert 50 < int(refused.headers["retry-after"]) <= 60
+    assert 200 == other.status_code
+
+
+async def test_size_of_bodies_is_configured(tmp_path: Path) -> None:
+    async with limited(tmp_path, body_mb=1) as api:
+        assert 200 == (await api.run({"name": "A", "cfg": {"x": "y" * 1000}})).status_code
+        too_large = await api.run({"name": "A" * MIB})
+        form = {"input": "x" * MIB, "taskType": "core:text2text"}
+        ocs = await api.http.post("/ocs/v2.php/textprocessing/schedule", data=form)
+    assert (413, "request_entity_too_large") == error_of(too_large)
+    assert 413 == ocs.status_code
 
 
 # --- bodies ----------------------------------------------------------------------------------

@@ -6,14 +6,19 @@ from graphmill.service.apps import App, Catalog
 _CHALLENGE = ((b"www-authenticate", b'Bearer realm="api"'),)
 
 
-def authenticate(catalog: Catalog, authorization: bytes | None) -> App:
-    """The app whose key the header carries. Raises ApiError: 401 for the key, 403 for the app."""
+def key_of(authorization: bytes | None) -> str:
+    """The key that the header carries. Raises ApiError when there is none."""
     scheme, _, key = (authorization or b"").decode("latin-1").strip().partition(" ")
     if not key:
         raise _unauthorized("Authorization header must be provided and start with 'Bearer'")
     if scheme.lower() != "bearer":
         raise _unauthorized("Authorization scheme must be 'Bearer'")
-    app = catalog.find_by_key(key.lstrip())
+    return key.lstrip()
+
+
+def authenticate(catalog: Catalog, key: str) -> App:
+    """The app whose key it is. Raises ApiError: 401 for the key, 403 for the app."""
+    app = catalog.find_by_key(key)
     if app is None:
         raise _unauthorized("Access token is invalid")
     if not app.api_enabled:

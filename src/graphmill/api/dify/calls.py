@@ -7,15 +7,19 @@ from urllib.parse import parse_qsl
 
 from starlette.types import Receive
 
+from graphmill.api.dify.readers import Readers
 from graphmill.api.dify.streams import Streams
 from graphmill.api.dify.wire import Wire
 from graphmill.config import Settings
+from graphmill.errors import TooManyRequests
 from graphmill.service.apps import App, Catalog
 from graphmill.service.conversations import Conversations
 from graphmill.service.runs import Runs
 from graphmill.service.services import Services
+from graphmill.service.slots import Slots
 from graphmill.service.suggestions import Suggestions
 from graphmill.service.uploads import Uploads
+from graphmill.service.windows import Window
 from graphmill.storage.end_users import EndUserStore
 
 
@@ -30,10 +34,14 @@ class Api:
     end_users: EndUserStore
     wire: Wire
     streams: Streams
+    readers: Readers
+    requests: Window | None
+    """By key; None: any number."""
 
     @classmethod
     def over(cls, services: Services) -> Self:
         wire = Wire(services.uploads.url_of)
+        limits = services.settings.limits
         return cls(
             services.settings,
             services.catalog,
@@ -44,7 +52,19 @@ class Api:
             services.end_users,
             wire,
             Streams(services.runs, services.conversations, wire),
+            Readers(Slots(total=limits.readers, per_app=limits.readers_per_app)),
+            Window(rate, 60.0) if (rate := limits.requests_per_minute) else None,
         )
+
+    def require_rate(self, key: str) -> None:
+        """Count a request with `key`. Raises TooManyRequests when there are too many."""
+        wait = self.requests.take(key) if self.requests is not None else 0.0
+        if wait:
+            raise TooManyRequests(
+                "Too many requests. Please try again later. The current maximum is "
+                f"{self.settings.limits.requests_per_minute} requests a minute.",
+                retry_seconds=wait,
+            )
 
 
 @dataclass(slots=True)

@@ -1,6 +1,7 @@
 """Endpoints of turns: ask, stop (`service-api §24.1`)."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from functools import partial
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
@@ -28,6 +29,7 @@ from graphmill.ids import new_id
 from graphmill.service.apps import App, Version
 from graphmill.service.conversations import Question
 from graphmill.service.runs import LiveRun
+from graphmill.storage.end_users import EndUser
 from graphmill.storage.messages import Message
 
 
@@ -70,22 +72,37 @@ async def ask(call: Call) -> ASGIApp:
     user = await required_user(call, body.get("user"))
     require_chat(call.app)
     order = parse(ChatOrder, body)
-    is_streaming = order.response_mode == "streaming"
-    try:
-        version = await _version(call, order.workflow_id)
-    except WorkflowInvalid as error:
-        if is_streaming:
-            return EventStream(_events(call, error_payload(api_error(error), None)))
-        raise
-    reply = await call.api.conversations.ask(
-        call.app, version, order.question, user, trace_id=trace_id(call, body)
-    )
+    asked = partial(_ask, call, order, user, trace_id(call, body))
+    if order.response_mode == "streaming":
+        return await call.api.readers.admit(call.app, partial(_streamed, call, asked))
+    reply = await asked()
     if isinstance(reply, Message):
-        return _said_at_once(call, reply, is_streaming=is_streaming)
-    if is_streaming:
-        run_id = (b"x-workflow-run-id", reply.run.id.encode())
-        return EventStream(call.api.streams.whole(reply), headers=(run_id,))
+        return JsonAnswer(call.api.wire.encode(blocking_message(reply, new_id())))
     return await _whole_answer(call, reply)
+
+
+async def _ask(
+    call: Call, order: ChatOrder, user: EndUser, trace_id: str | None
+) -> LiveRun | Message:
+    """A run, or what was answered without one."""
+    version = await _version(call, order.workflow_id)
+    return await call.api.conversations.ask(
+        call.app, version, order.question, user, trace_id=trace_id
+    )
+
+
+async def _streamed(call: Call, asked: Callable[[], Awaitable[LiveRun | Message]]) -> EventStream:
+    try:
+        reply = await asked()
+    except WorkflowInvalid as error:
+        return EventStream(_events(call, error_payload(api_error(error), None)))
+    if isinstance(reply, Message):
+        # There are no events of a run.
+        envelope = message_envelope(reply, new_id())
+        said, ended = message_piece(envelope, reply.answer), message_ended(envelope, reply)
+        return EventStream(_events(call, said, ended))
+    run_id = (b"x-workflow-run-id", reply.run.id.encode())
+    return EventStream(call.api.streams.whole(reply), headers=(run_id,))
 
 
 async def stop(call: Call) -> ASGIApp:
@@ -122,17 +139,6 @@ async def _whole_answer(call: Call, live: LiveRun) -> JsonAnswer:
     if message is None:
         raise ConversationNotFound("The conversation was deleted while it was answered.")
     return JsonAnswer(call.api.wire.encode(blocking_message(message, live.run.task_id)))
-
-
-def _said_at_once(call: Call, message: Message, *, is_streaming: bool) -> ASGIApp:
-    """What was answered without a run: there are no events of one."""
-    task_id, encode = new_id(), call.api.wire.encode
-    if not is_streaming:
-        return JsonAnswer(encode(blocking_message(message, task_id)))
-    envelope = message_envelope(message, task_id)
-    return EventStream(
-        _events(call, message_piece(envelope, message.answer), message_ended(envelope, message))
-    )
 
 
 async def _events(call: Call, *payloads: dict[str, Any]) -> AsyncGenerator[bytes, None]:

@@ -3,6 +3,7 @@
 
 import re
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, Final, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -14,7 +15,6 @@ from graphmill.errors import InvalidParameter
 from graphmill.jsontext import decode
 from graphmill.storage.end_users import EndUser
 
-MAX_JSON_BYTES: Final = 16 * 1024 * 1024
 MAX_USER_LENGTH: Final = 255
 DEFAULT_USER: Final = "DEFAULT-USER"
 """Who asks where naming a user is optional and nobody is named."""
@@ -46,7 +46,8 @@ async def read_object(call: Call) -> dict[str, Any]:
             "Did not attempt to load JSON data because the request Content-Type was not "
             "'application/json'.",
         )
-    text = await body_of(call, limit=MAX_JSON_BYTES, excess=_json_too_large).read()
+    limit = call.api.settings.limits.body_mb << 20
+    text = await body_of(call, limit=limit, excess=partial(_too_large, limit)).read()
     try:
         content = decode(text)
     except ValueError as error:
@@ -110,10 +111,8 @@ def trace_id(call: Call, body: Mapping[str, object]) -> str | None:
     return None
 
 
-def _json_too_large() -> ApiError:
-    return ApiError(
-        413, "request_entity_too_large", f"The body is larger than {MAX_JSON_BYTES} bytes."
-    )
+def _too_large(limit: int) -> ApiError:
+    return ApiError(413, "request_entity_too_large", f"The body is larger than {limit} bytes.")
 
 
 def _bad_json(problem: str) -> ApiError:

@@ -21,7 +21,7 @@ from graphmill.api.dify import (
     uploads,
 )
 from graphmill.api.dify.answers import JsonAnswer
-from graphmill.api.dify.auth import authenticate
+from graphmill.api.dify.auth import authenticate, key_of
 from graphmill.api.dify.calls import Api, Call
 from graphmill.api.dify.errors import error_answer
 from graphmill.api.dify.other_modes import completion
@@ -92,7 +92,9 @@ def with_key(api: Api, handler: Handler) -> Answerer:
 
     async def answer(scope: Scope, receive: Receive) -> ASGIApp:
         headers = dict(scope["headers"])
-        app = authenticate(api.catalog, headers.get(b"authorization"))
+        key = key_of(headers.get(b"authorization"))
+        app = authenticate(api.catalog, key)
+        api.require_rate(key)
         path, query = scope["path_params"], scope["query_string"]
         return await handler(Call(api, app, headers, path, query, receive))
 

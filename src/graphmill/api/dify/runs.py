@@ -1,6 +1,7 @@
 """Endpoints about runs: start, stop, look up, rejoin (`service-api §7, §13, §14, §15, §21`)."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from functools import partial
 from typing import Any, Literal
 
 from pydantic import BaseModel
@@ -16,6 +17,7 @@ from graphmill.dsl.model import AppMode
 from graphmill.engine.run import Run
 from graphmill.errors import RunNotFound, WorkflowInvalid
 from graphmill.service.apps import App, Version
+from graphmill.service.runs import LiveRun
 from graphmill.storage.end_users import EndUser
 from graphmill.storage.runs import RunRecord
 
@@ -45,26 +47,35 @@ async def _run(call: Call, workflow_id: str | None) -> ASGIApp:
     user = await required_user(call, body.get("user"))
     _require_workflow(call.app)
     order = parse(RunOrder, body)
-    is_streaming = order.response_mode == "streaming"
-    try:
-        version = await _version(call, workflow_id)
-    except WorkflowInvalid as error:
-        if is_streaming:
-            return EventStream(_refusal(call, error))
-        raise
-    live = await call.api.runs.start(
+    start = partial(_start, call, workflow_id, order, user, trace_id(call, body))
+    if order.response_mode == "streaming":
+        return await call.api.readers.admit(call.app, partial(_streamed, call, start))
+    live = await start()
+    finished = await live.feed.finished()
+    return JsonAnswer(call.api.wire.encode(blocking_answer(live.run, finished)))
+
+
+async def _start(
+    call: Call, workflow_id: str | None, order: RunOrder, user: EndUser, trace_id: str | None
+) -> LiveRun:
+    version = await _version(call, workflow_id)
+    return await call.api.runs.start(
         call.app,
         version,
         inputs=order.inputs,
         files=order.files or (),
         user=user,
-        trace_id=trace_id(call, body),
+        trace_id=trace_id,
     )
-    if is_streaming:
-        run_id = (b"x-workflow-run-id", live.run.id.encode())
-        return EventStream(call.api.streams.whole(live), headers=(run_id,))
-    finished = await live.feed.finished()
-    return JsonAnswer(call.api.wire.encode(blocking_answer(live.run, finished)))
+
+
+async def _streamed(call: Call, start: Callable[[], Awaitable[LiveRun]]) -> EventStream:
+    try:
+        live = await start()
+    except WorkflowInvalid as error:
+        return EventStream(_refusal(call, error))
+    run_id = (b"x-workflow-run-id", live.run.id.encode())
+    return EventStream(call.api.streams.whole(live), headers=(run_id,))
 
 
 async def _version(call: Call, workflow_id: str | None) -> Version:
@@ -115,6 +126,10 @@ async def detail(call: Call) -> ASGIApp:
 async def rejoin(call: Call) -> ASGIApp:
     """The events of a run for a caller who lost its stream, or never had one."""
     _require_runs(call.app)
+    return await call.api.readers.admit(call.app, partial(_rejoined, call))
+
+
+async def _rejoined(call: Call) -> EventStream:
     query = call.query()
     user = await required_user(call, query.get("user"))
     run_id = call.path["run_id"]
