@@ -159,7 +159,7 @@ class TaskRunner:
             end = None if is_new else await self._end_of_earlier(task, offer.backing)
             if end is None:
                 end = await self._follow(work, task, offer, offer.backing)
-            if not work.is_stopped:
+            if end is not None and not work.is_stopped:
                 await self._settle(task, offer, offer.backing, end)
         except GraphmillError as error:
             logger.warning("task %d failed: %s", task.id, error)
@@ -170,8 +170,9 @@ class TaskRunner:
 
     async def _follow(
         self, work: _Work, task: Task, offer: Offer, backing: WorkflowBacking
-    ) -> _End:
-        """Start the run, or find the one that goes on, and wait for its end."""
+    ) -> _End | None:
+        """Start the run, or find the one that goes on, and wait for its end. None: the server
+        stops, and the next process will see the end."""
         work.app = backing.app
         work.live = self._runs.find_live(backing.app, task.run_id or "")
         if work.live is None:
@@ -203,7 +204,7 @@ class TaskRunner:
             run_id=task.run_id,
         )
 
-    async def _watch(self, work: _Work, live: LiveRun, backing: WorkflowBacking) -> _End:
+    async def _watch(self, work: _Work, live: LiveRun, backing: WorkflowBacking) -> _End | None:
         nodes, finished = len(backing.version.plan.graph.nodes), 0
         async for batch in self._runs.follow(live):
             for _, event in batch:
@@ -219,7 +220,7 @@ class TaskRunner:
                         return _End(event.status, event.outputs, event.error)
                     case _:
                         pass
-        raise AssertionError("a run's events end with RunFinished")
+        return None
 
     async def _settle(self, task: Task, offer: Offer, backing: WorkflowBacking, end: _End) -> None:
         if end.status is RunStatus.STOPPED:
