@@ -143,6 +143,19 @@ def no_op() -> str:
     return _document("W0", [_end(out=["start", "q"])], [_edge("start", "end")])
 
 
+def streamed() -> str:
+    """start → llm → end; the model is asked with what the run is given."""
+    node = _node(
+        "llm",
+        "llm",
+        model={"provider": "openai", "name": "bench", "mode": "chat", "completion_params": {}},
+        prompt_template=[{"role": "user", "text": "{{#start.q#}}"}],
+        context={"enabled": False},
+    )
+    edges = [_edge("start", "llm"), _edge("llm", "end")]
+    return _document("tokens", [node, _end(out=["llm", "text"])], edges)
+
+
 def code(language: str) -> str:
     """start → code → end; `language` is python3 or javascript."""
     sources = {
