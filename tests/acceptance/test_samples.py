@@ -263,6 +263,26 @@ def test_invoice_reads_the_fields_of_an_uploaded_document(server: ServerProcess)
     assert {"fields": fields, "total": 12.5} == end["outputs"]
 
 
+def test_dates_asks_the_calendar_before_it_answers(server: ServerProcess) -> None:
+    day = json.dumps({"year": 2024, "month": 2, "day": 29})
+    events = run(server, "dates", inputs={"question": f"Which day? <<CALL:{day}>>"})
+    steps = [event["data"] for event in events if event["event"] == "agent_log"]
+    [seen, *_] = [
+        step["data"]["output"]
+        for step in steps
+        if (step["label"], step["status"]) == ("CALL weekday", "success")
+    ]
+    assert "February 29, 2024 is Thursday." == seen
+    assert finish(events)["outputs"]["answer"].startswith("You said: Which day?")
+
+
+def test_icon_of_a_built_in_tool_is_a_picture(server: ServerProcess) -> None:
+    path = "/console/api/workspaces/current/tool-provider/builtin/time/icon"
+    with server.client("app-dates") as client:
+        answer = client.get(path)
+    assert (200, "image/svg+xml") == (answer.status_code, answer.headers["content-type"])
+
+
 def upload(
     server: ServerProcess, key: str, name: str, content: bytes, mime_type: str = "text/plain"
 ) -> str:

@@ -3,7 +3,10 @@
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
+from urllib.parse import quote
 
+from starlette.requests import Request
+from starlette.responses import Response
 from starlette.types import ASGIApp
 
 from graphmill.api.dify.answers import JsonAnswer
@@ -42,11 +45,19 @@ WORKFLOW_FILES: Final = 10
 """How many files Dify lets a form have; told to clients, who keep to it."""
 
 _TOOL_ICON: Final = {"background": "#252525", "content": "😁"}
-_BUILTIN_TOOL_ICON: Final = (
-    "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 16 16'%3E"
-    "%3Ctext y='13' font-size='13'%3E%F0%9F%94%A7%3C/text%3E%3C/svg%3E"
+_PICTURE: Final = (
+    "<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 16 16'>"
+    "<text y='13' font-size='13'>🔧</text></svg>"
 )
+_BUILTIN_TOOL_ICON: Final = "data:image/svg+xml," + quote(_PICTURE, safe=" ='/:")
 """Clients expect the address of a picture."""
+BUILTIN_ICON_PATH: Final = "/console/api/workspaces/current/tool-provider/builtin/{provider}/icon"
+"""Where Dify has the pictures that `node_started` names."""
+
+
+async def tool_icon(_: Request) -> ASGIApp:
+    """Of tools that the server has itself."""
+    return Response(_PICTURE, media_type="image/svg+xml")
 
 
 async def info(call: Call) -> ASGIApp:

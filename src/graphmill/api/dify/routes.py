@@ -11,6 +11,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from graphmill import __version__
 from graphmill.api.dify import (
+    audio,
     chat,
     conversations,
     files,
@@ -56,6 +57,8 @@ ENDPOINTS: Final[tuple[tuple[str, str, Handler], ...]] = (
     ("GET", "/messages/{message_id}/suggested", messages.suggested),
     ("POST", "/messages/{message_id}/feedbacks", messages.rate),
     ("GET", "/app/feedbacks", messages.feedbacks),
+    ("POST", "/text-to-audio", audio.text_to_audio),
+    ("POST", "/audio-to-text", audio.audio_to_text),
     ("GET", "/conversations", conversations.page),
     ("DELETE", "/conversations/{conversation_id}", conversations.delete),
     ("POST", "/conversations/{conversation_id}/name", conversations.rename),
@@ -132,6 +135,7 @@ def routes(services: Services) -> list[Route]:
             Route(path, Endpoint(files.signed(services.uploads, kind)), methods=["GET"])
             for kind, path in files.SIGNED_PATHS.items()
         ),
+        Route(info.BUILTIN_ICON_PATH, info.tool_icon),
         Route("/v1", index),
         Route("/v1/", index),
         Route("/health", health(services.sandbox)),
