@@ -292,3 +292,17 @@ def upload(
         )
     assert answer.status_code == 201
     return str(answer.json()["id"])
+
+
+def test_conversation_remembers_what_was_said(server: ServerProcess) -> None:
+    """The kit's model repeats its prompt when it is asked to."""
+    key, body = example("conversation")
+    body["response_mode"] = "blocking"
+    with server.client(key) as client:
+        first = client.post("/v1/chat-messages", json=body).json()
+        body |= {"query": "<<PROMPT>>", "conversation_id": first["conversation_id"]}
+        second = client.post("/v1/chat-messages", json=body).json()
+    question = "What is the capital of France?"
+    assert first["answer"].startswith(f"1. You said: {question}")
+    assert second["answer"].startswith("2. system: You answer in one or two short sentences.")
+    assert f"user: {question}\nassistant: {first['answer']}" in second["answer"]

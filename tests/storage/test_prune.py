@@ -13,12 +13,24 @@ from graphmill.files.local import LocalFiles
 from graphmill.ids import new_id
 from graphmill.storage.database import Database
 from graphmill.storage.journal import SqlJournal
+from graphmill.storage.messages import MessageStore
+from graphmill.storage.ocs_tasks import NewTask, TaskApi, TaskStatus, TaskStore
 from graphmill.storage.prune import BATCH, DAY, MINUTE, Pruned, Pruner
 from graphmill.storage.runs import LogQuery, RunStore
 from graphmill.storage.tables import metadata
 from graphmill.storage.uploads import NewUpload, UploadKind, UploadStore
 from tests.files.streams import pieces
-from tests.storage.records import APP, CREATED_AT, finished, new_run, record, record_run, started
+from tests.storage.records import (
+    APP,
+    CREATED_AT,
+    finished,
+    lose_orders,
+    new_run,
+    record,
+    record_run,
+    started,
+)
+from tests.storage.test_turns import PHOTO, new_turn, store, user_of
 
 NOTHING = RetentionSettings(runs_days=0, events_minutes=0, files_days=0)
 
@@ -140,6 +152,7 @@ async def test_a_file_whose_bytes_are_gone_is_no_obstacle(
 
 async def test_interrupted_runs_can_be_pruned(database: Database, files: LocalFiles) -> None:
     await record_run(database, status=RunStatus.RUNNING)
+    await lose_orders(database)
     await RunStore(database).fail_interrupted("Interrupted.")
     await prune(database, files, RetentionSettings(), now=CREATED_AT + 31 * DAY)
     assert {} == await rows_of(database)
@@ -229,4 +242,54 @@ async def test_a_run_that_goes_on_keeps_everything(database: Database, files: Lo
     run = new_run(log_level=LogLevel.NONE)
     await record(database, run, [started(run), TextChunk(("n", "text"), "Hello")])
     await prune(database, files, RetentionSettings(), now=CREATED_AT + 2 * DAY)
-    assert {"runs": 1, "journal": 1, "brief_runs": 1} == await rows_of(database)
+    kept = {"runs": 1, "orders": 1, "journal": 1, "brief_runs": 1}
+    assert kept == await rows_of(database)
+
+
+async def test_ended_tasks_go_with_the_files_that_were_made_for_them(
+    database: Database, files: LocalFiles
+) -> None:
+    uploads, tasks = UploadStore(database), TaskStore(database)
+    made, sent = [
+        await uploads.add(
+            NewUpload(new_id(), APP, "u", kind, "a", "", "text/plain", 1, "", key, CREATED_AT)
+        )
+        for kind, key in ((UploadKind.TOOL, "aa/made"), (UploadKind.UPLOAD, "aa/sent"))
+    ]
+    for upload in (made, sent):
+        await files.write(upload.key, pieces(b"x"))
+    order = NewTask(TaskApi.TASK, "a:b", "alice", "test", "", CREATED_AT, 1, {"input": sent.number})
+    old, waiting, kept = [await tasks.add(order) for _ in range(3)]
+    unfinished = (TaskStatus.SCHEDULED,)
+    ended = {"status": TaskStatus.SUCCESSFUL, "last_updated": CREATED_AT}
+    await tasks.change(old, unfinished, files=(made.number,), **ended)
+    await tasks.change(kept, unfinished, allow_cleanup=False, **ended)
+    pruner = Pruner(database, files, NOTHING, tasks_days=30, clock=lambda: CREATED_AT + 31 * DAY)
+    assert 1 == (await pruner.prune()).tasks
+    assert [None, waiting.id] == [
+        None if task is None else task.id
+        for task in (await tasks.get(old.id), await tasks.get(waiting.id))
+    ]
+    assert await tasks.get(kept.id) is not None
+    assert await uploads.get(made.id) is None
+    assert await uploads.get(sent.id) is not None
+    with pytest.raises(FileNotFound):
+        await anext(files.open(made.key))
+
+
+async def test_conversations_go_some_time_after_their_last_turn(
+    database: Database, files: LocalFiles
+) -> None:
+    old, kept = new_turn(files=[PHOTO]), new_turn(at=CREATED_AT + DAY)
+    for run in (old, kept):
+        await store(database, run, [started(run), finished()])
+    message = await MessageStore(database).find_by_run(old.id)
+    assert message is not None
+    await MessageStore(database).rate(user_of(old), message, "like", None)
+    retention = RetentionSettings(runs_days=0, events_minutes=0, conversations_days=90)
+    now = CREATED_AT + 90 * DAY + 1
+    assert Pruned(conversations=1) == await prune(database, files, retention, now=now)
+    rows = await rows_of(database)
+    assert {"conversations": 1, "messages": 1, "conversation_variables": 2} == {
+        name: count for name, count in rows.items() if name.startswith(("conv", "message"))
+    }
