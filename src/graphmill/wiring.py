@@ -12,21 +12,29 @@ from functools import partial
 from typing import Final
 
 from graphmill.background import Background
-from graphmill.config import ModelSettings, Settings, StorageKind
+from graphmill.config import (
+    ModelSettings,
+    Settings,
+    SpeechToTextSettings,
+    StorageKind,
+    TextToSpeechSettings,
+)
 from graphmill.documents.reader import CHILD, TEXT_CHARACTERS, DocumentLimits, Documents
 from graphmill.engine.driver import RunLimits
 from graphmill.errors import ConfigInvalid
 from graphmill.files.local import LocalFiles
 from graphmill.files.s3 import S3Files
 from graphmill.files.signing import UrlSigner, load_key
-from graphmill.models import demo
+from graphmill.models import demo, openai
 from graphmill.models.configured import ConfiguredModels
+from graphmill.models.endpoint import Endpoint
 from graphmill.nodes.base import NodePorts
 from graphmill.outbound.client import OutboundClient
 from graphmill.outbound.guard import OutboundRules
 from graphmill.outbound.urls import Target
 from graphmill.ports.files import FileStore, FileVault
 from graphmill.ports.http import HttpClient, HttpLimits, Timeouts
+from graphmill.ports.speech import Listener, Speaker
 from graphmill.ports.tools import Toolbox
 from graphmill.sandbox.limits import CodeLimits
 from graphmill.sandbox.own_module import ModuleSandbox
@@ -46,6 +54,7 @@ from graphmill.service.runs import Runs
 from graphmill.service.secrets import SecretCheck
 from graphmill.service.services import Services, TaskServices
 from graphmill.service.slots import Slots
+from graphmill.service.speech import Speech
 from graphmill.service.suggestions import Suggestions
 from graphmill.service.tasks.files import TaskFiles
 from graphmill.service.tasks.lifecycle import Lifecycle
@@ -55,6 +64,8 @@ from graphmill.service.tasks.task_types import TaskTypes
 from graphmill.service.tasks.tasks import Tasks
 from graphmill.service.tasks.workers import Workers
 from graphmill.service.uploads import Uploads
+from graphmill.speech.espeak import Espeak
+from graphmill.speech.openai import OpenAIListener, OpenAISpeaker, endpoint_of
 from graphmill.storage.app_passwords import AppPasswordStore
 from graphmill.storage.apps import AppStore
 from graphmill.storage.conversations import ConversationStore
@@ -73,7 +84,7 @@ from graphmill.tools.configured import configured_providers
 from graphmill.tools.toolbox import ConfiguredTools
 from graphmill.tools.workflow import Apps, NoApps
 
-NOT_BUILT: Final = frozenset({"speech", "cluster"})
+NOT_BUILT: Final = frozenset({"cluster"})
 """Sections of the configuration that nothing reads yet."""
 
 logger = logging.getLogger(__name__)
@@ -139,6 +150,7 @@ async def build(settings: Settings) -> AsyncIterator[Services]:
         files = FileAccess(uploads, http)
         documents = await stack.enter_async_context(open_documents(settings, files))
         models = await stack.enter_async_context(open_models(settings, files))
+        speech = await stack.enter_async_context(open_speech(settings))
         messages = MessageStore(database)
         end_users = EndUserStore(database)
         calls = AppCalls(end_users)
@@ -181,6 +193,7 @@ async def build(settings: Settings) -> AsyncIterator[Services]:
             runs,
             conversations,
             Suggestions(models, messages),
+            speech,
             uploads,
             end_users,
             ocs,
@@ -347,6 +360,30 @@ async def open_tools(settings: Settings, apps: Apps) -> AsyncIterator[Configured
         yield ConfiguredTools(
             tuple(providers), clock=partial(datetime.now, UTC), base_url=settings.server.base_url
         )
+
+
+@asynccontextmanager
+async def open_speech(settings: Settings) -> AsyncIterator[Speech]:
+    """Nothing is started or connected before something is spoken."""
+    spoken, written = settings.speech.text_to_speech, settings.speech.speech_to_text
+    async with AsyncExitStack() as stack:
+
+        async def endpoint(entry: TextToSpeechSettings | SpeechToTextSettings) -> Endpoint:
+            base_url = entry.base_url or openai.BASE_URL
+            http = await stack.enter_async_context(_client(_service_rules(base_url)))
+            return endpoint_of(base_url, entry.api_key, http)
+
+        listener: Listener | None = None
+        if written is not None:
+            listener = OpenAIListener(await endpoint(written), model=written.model)
+        if spoken.kind == "openai":
+            speaker: Speaker = OpenAISpeaker(
+                await endpoint(spoken), model=spoken.model, voice=spoken.voice
+            )
+        else:
+            speaker = espeak = Espeak(spoken.voice)
+            stack.push_async_callback(espeak.close)
+        yield Speech(speaker, listener)
 
 
 def _service_rules(*endpoints: str | None) -> OutboundRules:

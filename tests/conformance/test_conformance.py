@@ -55,10 +55,16 @@ def server_config(model_port: int) -> dict[str, Any]:
             "gpt-3.5-turbo": {"input": 0.50, "output": 1.50},
         },
     }
+    speech = {
+        "kind": "openai",
+        "base_url": f"http://127.0.0.1:{model_port}/v1",
+        "api_key": "any",
+    }
     return {
         "apps": apps,
         "http_request": {"allow": [f"127.0.0.1:{ECHO_PORT}"]},
         "models": [models],
+        "speech": {"text_to_speech": speech, "speech_to_text": speech},
     }
 
 

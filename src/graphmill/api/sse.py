@@ -34,38 +34,48 @@ class EventStream:
     A batch is any number of whole frames. Headers go out at once. When the client leaves, `batches`
     is closed and nothing else happens: whose events these are goes on without a reader."""
 
-    __slots__ = ("_batches", "_headers", "_last_write", "_silence")
+    __slots__ = ("_batches", "_beside", "_headers", "_last_write", "_silence")
 
     def __init__(
         self,
         batches: AsyncGenerator[bytes, None],
         *,
+        beside: AsyncGenerator[bytes, None] | None = None,
         headers: Sequence[tuple[bytes, bytes]] = (),
         silence_seconds: float = SILENCE_SECONDS,
     ) -> None:
+        """`beside` is written as it comes, until `batches` ends."""
         self._batches = batches
+        self._beside = beside
         self._headers = headers
         self._silence = silence_seconds
         self._last_write = 0.0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        now = asyncio.get_running_loop().time
         await send(
             {"type": "http.response.start", "status": 200, "headers": [*HEADERS, *self._headers]}
         )
-        self._last_write = now()
+        self._last_write = asyncio.get_running_loop().time()
         try:
-            async with aclosing(self._batches), asyncio.TaskGroup() as tasks:
-                keeper = tasks.create_task(self._keep(receive, send))
-                async for batch in self._batches:
-                    if batch:
-                        await send({"type": "http.response.body", "body": batch, "more_body": True})
-                        self._last_write = now()
-                keeper.cancel()
+            async with asyncio.TaskGroup() as tasks:
+                others = [tasks.create_task(self._keep(receive, send))]
+                if self._beside is not None:
+                    others.append(tasks.create_task(self._write(self._beside, send)))
+                await self._write(self._batches, send)
+                for other in others:
+                    other.cancel()
         except* _ClientLeft:
             pass
         else:
             await send({"type": "http.response.body", "body": b""})
+
+    async def _write(self, batches: AsyncGenerator[bytes, None], send: Send) -> None:
+        now = asyncio.get_running_loop().time
+        async with aclosing(batches):
+            async for batch in batches:
+                if batch:
+                    await send({"type": "http.response.body", "body": batch, "more_body": True})
+                    self._last_write = now()
 
     async def _keep(self, receive: Receive, send: Send) -> None:
         """Ping after each silence, until the client leaves: then end the group with `_ClientLeft`.

@@ -36,6 +36,7 @@ from graphmill.service.reading import (
     read_workflow,
     reading_of_failure,
 )
+from graphmill.service.speech_features import SpeechFeatures, read_speech_features
 from graphmill.storage.apps import AppStore, StoredApp, StoredVersion
 from graphmill.variables.inputs import StartVariable
 
@@ -59,6 +60,7 @@ class Version:
     plan: Plan
     start_variables: tuple[StartVariable, ...]
     chat: ChatFeatures
+    speech: SpeechFeatures
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +86,13 @@ class App:
     def features(self) -> Mapping[str, Any]:
         """The DSL's `workflow.features`; empty when the file cannot be read."""
         return self.workflow.features if self.workflow is not None else {}
+
+    @property
+    def speech(self) -> SpeechFeatures:
+        """All is off while nothing runs."""
+        if not self.published or self.current is None:
+            return SpeechFeatures()
+        return self.current.speech
 
     def published_version(self) -> Version:
         """The version that runs when none is named.
@@ -281,6 +290,7 @@ def _version(stored: StoredVersion, workflow: Workflow, plan: Plan) -> Version:
         plan,
         start_variables(workflow),
         read_chat_features(workflow.features),
+        read_speech_features(workflow.features),
     )
 
 

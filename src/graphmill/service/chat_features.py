@@ -31,7 +31,7 @@ class ChatFeatures:
         return _BLANK.sub(lambda blank: str(inputs.get(blank[1], blank[0])), self.opening_statement)
 
 
-class _Part(BaseModel):
+class Part(BaseModel):
     """Of the features as the file has them; null is as good as absent."""
 
     model_config = ConfigDict(extra="ignore")
@@ -44,17 +44,17 @@ class _Part(BaseModel):
         return {key: value for key, value in raw.items() if value is not None}
 
 
-class _Switch(_Part):
+class Switch(Part):
     enabled: bool = False
 
 
-class _Side(_Switch):
+class _Side(Switch):
     """Of the moderation: that of questions or that of answers."""
 
     preset_response: str = ""
 
 
-class _WordList(_Part):
+class _WordList(Part):
     keywords: str = ""
     """One a line."""
     inputs_config: _Side = _Side()
@@ -65,19 +65,19 @@ class _WordList(_Part):
         return Replacement(words, side.preset_response) if side.enabled and words else None
 
 
-class _Moderation(_Switch):
+class _Moderation(Switch):
     type: Literal["keywords"] = "keywords"
     config: _WordList = _WordList()
 
 
-class _FileUpload(_Switch):
-    image: _Switch = _Switch()
+class _FileUpload(Switch):
+    image: Switch = Switch()
 
 
-class _Features(_Part):
+class _Features(Part):
     opening_statement: str = ""
-    suggested_questions_after_answer: _Switch = _Switch()
-    sensitive_word_avoidance: _Switch = _Switch()
+    suggested_questions_after_answer: Switch = Switch()
+    sensitive_word_avoidance: Switch = Switch()
     file_upload: _FileUpload = _FileUpload()
 
 

@@ -8,6 +8,7 @@ from graphmill.service.accounts import Accounts
 from graphmill.service.apps import Catalog
 from graphmill.service.conversations import Conversations
 from graphmill.service.runs import Runs
+from graphmill.service.speech import Speech
 from graphmill.service.suggestions import Suggestions
 from graphmill.service.tasks.outgoing import Outgoing
 from graphmill.service.tasks.tasks import Tasks
@@ -33,6 +34,7 @@ class Services:
     runs: Runs
     conversations: Conversations
     suggestions: Suggestions
+    speech: Speech
     uploads: Uploads
     end_users: EndUserStore
     ocs: TaskServices

@@ -17,6 +17,7 @@ from graphmill.service.conversations import Conversations
 from graphmill.service.runs import Runs
 from graphmill.service.services import Services
 from graphmill.service.slots import Slots
+from graphmill.service.speech import Speech
 from graphmill.service.suggestions import Suggestions
 from graphmill.service.uploads import Uploads
 from graphmill.service.windows import Window
@@ -30,6 +31,7 @@ class Api:
     runs: Runs
     conversations: Conversations
     suggestions: Suggestions
+    speech: Speech
     uploads: Uploads
     end_users: EndUserStore
     wire: Wire
@@ -48,10 +50,11 @@ class Api:
             services.runs,
             services.conversations,
             services.suggestions,
+            services.speech,
             services.uploads,
             services.end_users,
             wire,
-            Streams(services.runs, services.conversations, wire),
+            Streams(services.runs, services.conversations, services.speech, wire),
             Readers(Slots(total=limits.readers, per_app=limits.readers_per_app)),
             Window(rate, 60.0) if (rate := limits.requests_per_minute) else None,
         )

@@ -101,8 +101,7 @@ async def _streamed(call: Call, asked: Callable[[], Awaitable[LiveRun | Message]
         envelope = message_envelope(reply, new_id())
         said, ended = message_piece(envelope, reply.answer), message_ended(envelope, reply)
         return EventStream(_events(call, said, ended))
-    run_id = (b"x-workflow-run-id", reply.run.id.encode())
-    return EventStream(call.api.streams.whole(reply), headers=(run_id,))
+    return call.api.streams.answer(reply, call.app.speech)
 
 
 async def stop(call: Call) -> ASGIApp:

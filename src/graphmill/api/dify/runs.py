@@ -74,8 +74,7 @@ async def _streamed(call: Call, start: Callable[[], Awaitable[LiveRun]]) -> Even
         live = await start()
     except WorkflowInvalid as error:
         return EventStream(_refusal(call, error))
-    run_id = (b"x-workflow-run-id", live.run.id.encode())
-    return EventStream(call.api.streams.whole(live), headers=(run_id,))
+    return call.api.streams.answer(live, call.app.speech)
 
 
 async def _version(call: Call, workflow_id: str | None) -> Version:

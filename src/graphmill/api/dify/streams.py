@@ -2,12 +2,15 @@
 
 import logging
 from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
 from dataclasses import replace
+from typing import Final
 from weakref import WeakValueDictionary
 
 from graphmill.api.dify.errors import ApiError
 from graphmill.api.dify.events import Payload, RunFrames, error_payload
 from graphmill.api.dify.turn_events import (
+    audio_piece,
     message_ended,
     message_replaced,
     run_failed,
@@ -16,7 +19,7 @@ from graphmill.api.dify.turn_events import (
     turn_failed,
 )
 from graphmill.api.dify.wire import Wire
-from graphmill.api.sse import PING, frame
+from graphmill.api.sse import PING, EventStream, frame
 from graphmill.engine.events import (
     Event,
     NodeFinished,
@@ -24,28 +27,50 @@ from graphmill.engine.events import (
     RunFinished,
     RunStarted,
     RunStatus,
+    TextChunk,
 )
 from graphmill.engine.run import Run, Turn
 from graphmill.errors import StoreError
 from graphmill.ports.runs import NumberedEvent
 from graphmill.service.conversations import Conversations
 from graphmill.service.runs import LiveRun, Runs
+from graphmill.service.speech import Narration, Speech
+from graphmill.service.speech_features import SpeechFeatures
+
+AUDIO_BYTES: Final = 24 * 1024
+"""Of one event. A multiple of 3: its Base64 needs no padding before the last piece."""
 
 logger = logging.getLogger(__name__)
 
 
 class Streams:
-    """All methods yield batches of whole frames, for an `EventStream`."""
+    """What is in a stream, in batches of whole frames."""
 
-    __slots__ = ("_conversations", "_frames", "_runs", "_wire")
+    __slots__ = ("_conversations", "_frames", "_runs", "_speech", "_wire")
 
-    def __init__(self, runs: Runs, conversations: Conversations, wire: Wire) -> None:
+    def __init__(
+        self, runs: Runs, conversations: Conversations, speech: Speech, wire: Wire
+    ) -> None:
         self._runs = runs
         self._conversations = conversations
+        self._speech = speech
         self._wire = wire
         self._frames: WeakValueDictionary[str, RunFrames] = WeakValueDictionary()
 
-    async def whole(self, live: LiveRun) -> AsyncGenerator[bytes, None]:
+    def answer(self, live: LiveRun, features: SpeechFeatures) -> EventStream:
+        """All of a run for the caller who started it; spoken along when its app has that feature.
+        Nothing is spoken for those who join later."""
+        headers = ((b"x-workflow-run-id", live.run.id.encode()),)
+        if not features.speaks_along:
+            return EventStream(self._whole(live), headers=headers)
+        narration = self._speech.narration(features.voice)
+        return EventStream(
+            self._whole(live, narration), beside=self._audio(live.run, narration), headers=headers
+        )
+
+    async def _whole(
+        self, live: LiveRun, narration: Narration | None = None
+    ) -> AsyncGenerator[bytes, None]:
         """A run from its beginning. Nothing is told before it is stored, so a crash undoes nothing
         that was told.
 
@@ -55,6 +80,16 @@ class Streams:
         try:
             await self._runs.committed(live)
             async for batch in self._runs.follow(live):
+                if narration is not None:
+                    narration.add(_text_in(batch))
+                    if isinstance(batch[-1][1], RunFinished):
+                        # Known clients leave with the end of the run (`§25`, choice 12).
+                        *batch, end = batch
+                        if batch:
+                            yield await self._told(live.run, frames, batch)
+                        await narration.finish()
+                        yield frame(self._wire.encode(audio_piece(live.run, b"")))
+                        batch = [end]
                 yield await self._told(live.run, frames, batch)
         except StoreError as error:
             yield self._broken_off(live.run, error)
@@ -76,6 +111,14 @@ class Streams:
                     yield await self._told(live.run, frames, batch[len(earlier) :])
         except StoreError as error:
             yield self._broken_off(live.run, error)
+
+    async def _audio(self, run: Run, narration: Narration) -> AsyncGenerator[bytes, None]:
+        """In pieces that no client finds too long for a line."""
+        async with aclosing(narration.audio()) as pieces:
+            async for audio in pieces:
+                for start in range(0, len(audio), AUDIO_BYTES):
+                    piece = audio[start : start + AUDIO_BYTES]
+                    yield frame(self._wire.encode(audio_piece(run, piece)))
 
     def _frames_of(self, run: Run) -> RunFrames:
         """The frames of `run`, shared by all who read it now."""
@@ -112,6 +155,10 @@ class Streams:
             500, "internal_server_error", "Internal Server Error, please contact support."
         )
         return frame(self._wire.encode(error_payload(error, run)))
+
+
+def _text_in(batch: Sequence[NumberedEvent]) -> str:
+    return "".join([event.text for _, event in batch if isinstance(event, TextChunk)])
 
 
 def _outline(event: Event) -> Event | None:

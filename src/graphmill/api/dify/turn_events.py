@@ -1,6 +1,7 @@
 """What happens in a turn of a conversation, as the payloads of Dify's event stream
 (`service-api §24`): the events of a run in another envelope, and those around the message."""
 
+from base64 import b64encode
 from collections.abc import Callable
 from functools import partial
 
@@ -59,6 +60,18 @@ def _envelope(conversation_id: str, message_id: str, created_at: float, task_id:
 
 def message_piece(envelope: Payload, text: str) -> Payload:
     return {"event": "message", **envelope, "id": envelope["message_id"], "answer": text}
+
+
+def audio_piece(run: Run, audio: bytes) -> Payload:
+    """Speech of a run or a turn as MP3; no bytes say that this was all (`§11.13`)."""
+    if run.turn is not None:
+        envelope = turn_envelope(run, run.turn)
+    else:
+        # There is no message, and clients look for the id of one (`§25`, choice 19).
+        envelope = _envelope("", run.id, run.created_at, run.task_id)
+        envelope["workflow_run_id"] = run.id
+    name = "tts_message" if audio else "tts_message_end"
+    return {"event": name, **envelope, "audio": b64encode(audio).decode()}
 
 
 def message_replaced(envelope: Payload, message: Message) -> Payload:
