@@ -134,8 +134,8 @@ async def test_thoughts_are_streamed_apart_where_clients_know_that():
         ("reasoning", "r1", False),
         ("text", "Hel", False),
         ("text", "lo", False),
-        ("text", "", True),
         ("reasoning", "", True),
+        ("text", "", True),
     ]
 
 

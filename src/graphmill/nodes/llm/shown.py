@@ -40,8 +40,9 @@ class ThoughtsApart:
 
     async def end(self) -> None:
         await self._tell(self._splitter.close())
-        await self._progress.text(self._selector, "", is_final=True)
+        # First the thoughts: nobody asks for them any more when the text has ended.
         await self._progress.reasoning("", is_final=True)
+        await self._progress.text(self._selector, "", is_final=True)
 
     async def _tell(self, split: Split) -> None:
         if split.thoughts:
