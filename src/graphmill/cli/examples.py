@@ -21,8 +21,10 @@ _EXTENSIONS: Final = {
 _UPLOADED: Final = re.compile(r"<id of (sample\.\w+)>")
 
 
-def curl_line(base_url: str, key: str, variables: Sequence[StartVariable]) -> str:
-    """A blocking run with a value for every required variable, on one line for POSIX shells.
+def curl_line(
+    base_url: str, key: str, variables: Sequence[StartVariable], *, is_chat: bool = False
+) -> str:
+    """A blocking run, or the first turn of a conversation, with a value for every required variable, on one line for POSIX shells.
 
     A required file is uploaded by a command within the line."""
     authorization = f"-H 'Authorization: Bearer {key}'"
@@ -31,6 +33,8 @@ def curl_line(base_url: str, key: str, variables: Sequence[StartVariable]) -> st
         "response_mode": "blocking",
         "user": USER,
     }
+    if is_chat:
+        body["query"] = TEXT
 
     def upload(match: re.Match[str]) -> str:
         # Between the single quotes before and behind it, in double quotes of its own.
@@ -41,8 +45,9 @@ def curl_line(base_url: str, key: str, variables: Sequence[StartVariable]) -> st
         )
 
     text = _UPLOADED.sub(upload, shlex.quote(json.dumps(body, ensure_ascii=False)))
+    path = "chat-messages" if is_chat else "workflows/run"
     return (
-        f"curl -s {base_url}/v1/workflows/run {authorization} "
+        f"curl -s {base_url}/v1/{path} {authorization} "
         f"-H 'Content-Type: application/json' -d {text}"
     )
 

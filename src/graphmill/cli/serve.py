@@ -137,5 +137,6 @@ def _lines_about(app: App, base_url: str, catalog: Catalog) -> Iterator[str]:
         yield "  not published"
     elif app.current is None:
         yield f"  cannot run; see: graphmill check {catalog.file_of(app)}"
-    elif app.info.mode is AppMode.WORKFLOW:
-        yield f"  {curl_line(base_url, keys[0], app.current.start_variables)}"
+    else:
+        is_chat = app.info.mode is AppMode.ADVANCED_CHAT
+        yield f"  {curl_line(base_url, keys[0], app.current.start_variables, is_chat=is_chat)}"
