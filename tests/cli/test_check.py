@@ -5,7 +5,13 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from graphmill.cli.check import check_files, find_problems, importable_packages, served_models
+from graphmill.cli.check import (
+    check_files,
+    find_problems,
+    importable_packages,
+    served_models,
+    served_tools,
+)
 from graphmill.config import Settings
 from graphmill.dsl.reader import MAX_BYTES
 from tests.cli.sarif_schema import LOG
@@ -265,3 +271,25 @@ def test_a_model_that_the_configuration_does_not_name_is_told(
     problems = find_problems(Path("llm.yml"), has_model=served_models(settings))
     assert codes == [problem.code for problem in problems]
     assert () == find_problems(Path("llm.yml"))
+
+
+@pytest.mark.parametrize(
+    ("provider", "mapped", "warned"),
+    [
+        pytest.param("time", [], False, id="built in"),
+        pytest.param("jina", [], True, id="nobody's"),
+        pytest.param(
+            "jina", [{"provider": "j*", "kind": "mcp", "url": "http://x"}], False, id="mapped"
+        ),
+    ],
+)  # fmt: skip
+def test_a_provider_of_tools_that_nobody_serves_is_told(folder, provider, mapped, warned):
+    tool = node(
+        "t", "tool", title="T", provider_id=provider, provider_type="builtin",
+        tool_name="x", tool_parameters={}, tool_configurations={},
+    )  # fmt: skip
+    end = node("end", "end", title="End", outputs=[])
+    Path("tool.yml").write_text(workflow_text([START, tool, end], edges("start>t", "t>end")))
+    has_tools = served_tools(Settings.model_validate({"tools": mapped}))
+    problems = find_problems(Path("tool.yml"), has_tools=has_tools)
+    assert warned == any(problem.code == "unmapped-tool" for problem in problems)

@@ -8,6 +8,7 @@ import asyncio
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from importlib import import_module
 from typing import Final
 
 from graphmill.engine.run import Run
@@ -54,6 +55,8 @@ class McpProvider:
             raise unknown_tool(name, self._tools) from None
 
     async def _list(self) -> "list[McpTool]":
+        # Half a second of imports, which nobody else is to wait for.
+        await asyncio.to_thread(import_module, "graphmill.tools.mcp_session")
         # Keeps start-up fast and an idle server small.
         from graphmill.tools.mcp_session import list_tools  # noqa: PLC0415
 
