@@ -8,8 +8,8 @@ import difflib
 import re
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
-from fnmatch import fnmatchcase
 from enum import StrEnum
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Annotated, Final, Literal, Self, TypeAlias, get_args
 
@@ -168,7 +168,7 @@ class ModelSettings(Section):
     """Glob over the DSL's provider ids."""
     names: tuple[str, ...] = ("*",)
     """Globs over the DSL's model names; the entry serves no others."""
-    kind: Literal["openai", "anthropic", "google", "demo"]
+    kind: Literal["openai", "anthropic", "google", "demo", "e5"]
     base_url: Annotated[HttpUrl | None, BeforeValidator(_filled)] = None
     api_key: OptionalSecret = None
     proxy: Annotated[HttpUrl | None, BeforeValidator(_filled)] = None
@@ -283,6 +283,9 @@ class KnowledgeSettings(Section):
         if self.kind == "external" and self.endpoint is None:
             raise ValueError("kind external needs endpoint")
         return self
+
+    def serves(self, dataset_id: str) -> bool:
+        return fnmatchcase(dataset_id, self.dataset)
 
 
 class TextToSpeechSettings(Section):
@@ -694,6 +697,7 @@ def _clashes(settings: Settings) -> Iterator[_Mistake]:
     yield from _same_apps(settings)
     yield from _unknown_apps(settings)
     yield from _same_users(settings.ocs)
+    yield from _same_bases(settings)
 
 
 def _same_apps(settings: Settings) -> Iterator[_Mistake]:
@@ -726,6 +730,20 @@ def _unknown_apps(settings: Settings) -> Iterator[_Mistake]:
 
 def _not_an_app(slug: str) -> str:
     return f"No app has the slug {slug!r}; list its workflow under `apps`"
+
+
+def _same_bases(settings: Settings) -> Iterator[_Mistake]:
+    """Bases whose documents would have to be taken in in two ways."""
+    bases: dict[str, KnowledgeSettings] = {}
+    for i, entry in enumerate(settings.knowledge):
+        if entry.kind != "local":
+            continue
+        first = bases.setdefault(entry.name, entry)
+        if (first.embedding, first.segments) != (entry.embedding, entry.segments):
+            yield (
+                ("knowledge", i),
+                f"Two entries for the base {entry.name!r} differ in embedding or segments",
+            )
 
 
 def _same_users(ocs: OcsSettings) -> Iterator[_Mistake]:

@@ -13,6 +13,7 @@ from typing import Final
 
 from graphmill.background import Background
 from graphmill.config import (
+    KnowledgeSettings,
     ModelSettings,
     Settings,
     SpeechToTextSettings,
@@ -25,6 +26,11 @@ from graphmill.errors import ConfigInvalid
 from graphmill.files.local import LocalFiles
 from graphmill.files.s3 import S3Files
 from graphmill.files.signing import UrlSigner, load_key
+from graphmill.knowledge.configured import ConfiguredKnowledge, MappedSource
+from graphmill.knowledge.external import ExternalSource
+from graphmill.knowledge.intake import Intake
+from graphmill.knowledge.local import LocalSource
+from graphmill.knowledge.source import Source
 from graphmill.models import demo, openai
 from graphmill.models.configured import ConfiguredModels
 from graphmill.models.endpoint import Endpoint
@@ -34,6 +40,7 @@ from graphmill.outbound.guard import OutboundRules
 from graphmill.outbound.urls import Target
 from graphmill.ports.files import FileStore, FileVault
 from graphmill.ports.http import HttpClient, HttpLimits, Timeouts
+from graphmill.ports.knowledge import Knowledge, KnowledgeStore, NoKnowledge
 from graphmill.ports.speech import Listener, Speaker
 from graphmill.ports.tools import Toolbox
 from graphmill.sandbox.limits import CodeLimits
@@ -48,6 +55,7 @@ from graphmill.service.conversations import Conversations
 from graphmill.service.dispatcher import END_SECONDS, Dispatcher
 from graphmill.service.file_access import FileAccess
 from graphmill.service.loose_files import LooseFiles
+from graphmill.service.recovery import recover
 from graphmill.service.reload import reload_on_change
 from graphmill.service.retention import clear_up, index_regularly, prune_regularly
 from graphmill.service.runs import Runs
@@ -72,11 +80,13 @@ from graphmill.storage.conversations import ConversationStore
 from graphmill.storage.database import Database, open_database
 from graphmill.storage.end_users import EndUserStore
 from graphmill.storage.journal import SqlJournal
+from graphmill.storage.knowledge import SqlKnowledge
 from graphmill.storage.lock import only_server
 from graphmill.storage.memory import MemoryJournal
 from graphmill.storage.messages import MessageStore
 from graphmill.storage.ocs_providers import ProviderStore
 from graphmill.storage.ocs_tasks import TaskStore
+from graphmill.storage.orders import OrderStore
 from graphmill.storage.prune import Pruner
 from graphmill.storage.runs import RunStore
 from graphmill.storage.uploads import UploadStore
@@ -155,7 +165,10 @@ async def build(settings: Settings) -> AsyncIterator[Services]:
         end_users = EndUserStore(database)
         calls = AppCalls(end_users)
         tools = await stack.enter_async_context(open_tools(settings, calls))
-        ports = _ports(settings, http, files, sandbox, documents, models, tools)
+        knowledge = await stack.enter_async_context(
+            open_knowledge(settings, SqlKnowledge(database), models)
+        )
+        ports = _ports(settings, http, files, sandbox, documents, models, tools, knowledge)
         catalog = Catalog(
             settings.apps,
             AppStore(database),
@@ -174,10 +187,11 @@ async def build(settings: Settings) -> AsyncIterator[Services]:
             slots=Slots(total=limits.runs, per_app=limits.runs_per_app),
         )
         calls.open(catalog, runs)
-        await runs.recover()
+        await runs.open()
         conversations = Conversations(runs, ConversationStore(database), messages, files)
-        await conversations.recover()
         await catalog.open()
+        await recover(runs, OrderStore(database), catalog, uploads.url_of)
+        await conversations.recover()
         background = Background()
         stack.push_async_callback(background.cancel)
         background.start(reload_on_change(catalog), name="reload")
@@ -251,7 +265,8 @@ async def build_bench(settings: Settings) -> AsyncIterator[Bench]:
         documents = await stack.enter_async_context(open_documents(settings, files))
         models = await stack.enter_async_context(open_models(settings, files))
         tools = await stack.enter_async_context(open_tools(settings, NoApps()))
-        ports = _ports(settings, http, files, sandbox, documents, models, tools)
+        knowledge = await stack.enter_async_context(_bench_knowledge(settings, models))
+        ports = _ports(settings, http, files, sandbox, documents, models, tools, knowledge)
         bench = Bench(ports, files, MemoryJournal(), limits=_limits(settings))
         try:
             yield bench
@@ -386,6 +401,52 @@ async def open_speech(settings: Settings) -> AsyncIterator[Speech]:
         yield Speech(speaker, listener)
 
 
+@asynccontextmanager
+async def open_knowledge(
+    settings: Settings, store: KnowledgeStore, models: ConfiguredModels
+) -> AsyncIterator[ConfiguredKnowledge]:
+    """All datasets. Each service has a client of its own, as tools have."""
+    async with AsyncExitStack() as stack:
+
+        async def source_of(entry: KnowledgeSettings) -> Source:
+            if entry.kind == "local":
+                return LocalSource(entry, store, models)
+            rules = _service_rules(entry.endpoint)
+            return ExternalSource(entry, await stack.enter_async_context(_client(rules)))
+
+        sources = [MappedSource(entry, await source_of(entry)) for entry in settings.knowledge]
+        yield ConfiguredKnowledge(sources, models)
+
+
+@asynccontextmanager
+async def _bench_knowledge(
+    settings: Settings, models: ConfiguredModels
+) -> AsyncIterator[Knowledge]:
+    """The same for a run on the terminal, which opens no database unless there is a base in it."""
+    if not settings.knowledge:
+        yield NoKnowledge()
+        return
+    async with (
+        open_storage(settings) as storage,
+        open_knowledge(settings, SqlKnowledge(storage.database), models) as knowledge,
+    ):
+        yield knowledge
+
+
+@asynccontextmanager
+async def open_intake(
+    settings: Settings, entry: KnowledgeSettings
+) -> AsyncIterator[tuple[Intake, LooseFiles]]:
+    """What takes documents into the base of `entry`, and where it finds them. Raises ConfigInvalid
+    or StoreError."""
+    async with AsyncExitStack() as stack:
+        files = LooseFiles(await stack.enter_async_context(_outbound(settings)))
+        storage = await stack.enter_async_context(open_storage(settings))
+        documents = await stack.enter_async_context(open_documents(settings, files))
+        models = await stack.enter_async_context(open_models(settings, files))
+        yield Intake(entry, SqlKnowledge(storage.database), models, documents), files
+
+
 def _service_rules(*endpoints: str | None) -> OutboundRules:
     """The operator's own services are mostly at private addresses; no workflow says where they
     are."""
@@ -401,6 +462,7 @@ def _ports(
     documents: Documents,
     models: ConfiguredModels,
     tools: Toolbox,
+    knowledge: Knowledge,
 ) -> NodePorts:
     return NodePorts(
         http=http,
@@ -411,6 +473,7 @@ def _ports(
         models=models,
         http_limits=_http_limits(settings),
         tools=tools,
+        knowledge=knowledge,
         reasoning_chunks=settings.server.reasoning_chunks,
     )
 

@@ -33,13 +33,14 @@ def check_files(
     packages: Collection[str] | None = (),
     has_model: Callable[[str, str], bool] | None = None,
     has_tools: Callable[[ToolProvider], bool] | None = None,
+    has_dataset: Callable[[str], bool] | None = None,
 ) -> int:
     """Check files and `write` the report, line by line; `format` is text, json or sarif, the rest
     as in `check_workflow`.
 
     The exit status: 1 when there are errors; warnings alone leave it 0."""
     findings = [
-        (path, find_problems(path, packages, has_model, has_tools)) for path in dict.fromkeys(paths)
+        (path, find_problems(path, packages, has_model, has_tools, has_dataset)) for path in dict.fromkeys(paths)
     ]
     _FORMATS[format](findings, write)
     return 1 if _count(findings, Severity.ERROR) else 0
@@ -50,6 +51,7 @@ def find_problems(
     packages: Collection[str] | None = (),
     has_model: Callable[[str, str], bool] | None = None,
     has_tools: Callable[[ToolProvider], bool] | None = None,
+    has_dataset: Callable[[str], bool] | None = None,
 ) -> tuple[Problem, ...]:
     """Everything that is wrong with the file at `path`, a missing one included."""
     try:
@@ -61,7 +63,12 @@ def find_problems(
     if workflow is not None and not any(map(_concerns_graph, loaded.errors)):
         problems += _compile_problems(workflow)
         problems += check_workflow(
-            workflow, NODE_TYPES, packages=packages, has_model=has_model, has_tools=has_tools
+            workflow,
+            NODE_TYPES,
+            packages=packages,
+            has_model=has_model,
+            has_tools=has_tools,
+            has_dataset=has_dataset,
         )
     return in_order(problems)
 
@@ -108,6 +115,15 @@ def served_tools(settings: Settings) -> Callable[[ToolProvider], bool]:
         return any(map(provider.fits, patterns))
 
     return has_tools
+
+
+def served_datasets(settings: Settings) -> Callable[[str], bool]:
+    """Tells by id whether there is a dataset."""
+
+    def has_dataset(dataset_id: str) -> bool:
+        return any(entry.serves(dataset_id) for entry in settings.knowledge)
+
+    return has_dataset
 
 
 class _Absent:

@@ -30,6 +30,9 @@ app.add_typer(sandbox_app, name="sandbox")
 storage = typer.Typer(help="Where the bytes of files lie.", no_args_is_help=True)
 app.add_typer(storage, name="storage")
 
+knowledge = typer.Typer(help="What knowledge bases hold.", no_args_is_help=True)
+app.add_typer(knowledge, name="knowledge")
+
 user_app = typer.Typer(help="Users of Nextcloud's API.", no_args_is_help=True)
 app.add_typer(user_app, name="user")
 
@@ -89,13 +92,14 @@ def check(
     report: Annotated[ReportFormat, typer.Option("--format")] = ReportFormat.TEXT,
     config: Annotated[
         Path | None,
-        typer.Option(help="The configuration that says what packages, models and tools there are."),
+        typer.Option(help="The configuration that says what packages, models, tools and datasets there are."),
     ] = None,
 ) -> None:
     """Tell every problem of workflow files, with its place; exit 1 when there are errors."""
     from graphmill.cli.check import (
         check_files,
         importable_packages,
+        served_datasets,
         served_models,
         served_tools,
     )
@@ -109,6 +113,7 @@ def check(
         packages=importable_packages(settings),
         has_model=None if config is None else served_models(settings),
         has_tools=None if config is None else served_tools(settings),
+        has_dataset=None if config is None else served_datasets(settings),
     )
     raise typer.Exit(status)
 
@@ -172,6 +177,50 @@ def copy(to: Annotated[StorageKind, typer.Option(help="Where to.")], config: Con
     from graphmill.cli.storage import copy_all
 
     raise typer.Exit(copy_all(_settings(config), to))
+
+
+@knowledge.command("add")
+def knowledge_add(
+    name: Annotated[str, typer.Argument(help="A base of the configuration.")],
+    files: Annotated[list[Path], typer.Argument(help="Documents: PDF, Word, Markdown and more.")],
+    metadata: Annotated[
+        list[str] | None,
+        typer.Option(metavar="KEY=VALUE", help="Said of all these documents; for filters."),
+    ] = None,
+    config: Config = None,
+) -> None:
+    """Take documents into a base; those of the same name are replaced, if they have changed."""
+    from graphmill.cli.knowledge import add_files
+
+    raise typer.Exit(add_files(_settings(config), name, files, metadata or []))
+
+
+@knowledge.command("list")
+def knowledge_list(
+    name: Annotated[str | None, typer.Argument(help="Only this base.")] = None,
+    config: Config = None,
+) -> None:
+    """Tell the documents of each base."""
+    from graphmill.cli.knowledge import list_documents
+
+    list_documents(_settings(config), name)
+
+
+@knowledge.command("remove")
+def knowledge_remove(
+    name: Annotated[str, typer.Argument(help="A base.")],
+    documents: Annotated[
+        list[str] | None, typer.Argument(help="Documents, by their names in `list`.")
+    ] = None,
+    everything: Annotated[bool, typer.Option("--all", help="All of its documents.")] = False,
+    config: Config = None,
+) -> None:
+    """Take documents out of a base."""
+    from graphmill.cli.knowledge import remove_documents
+
+    raise typer.Exit(
+        remove_documents(_settings(config), name, documents or [], everything=everything)
+    )
 
 
 @user_app.command("add")

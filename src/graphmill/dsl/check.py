@@ -33,12 +33,13 @@ def check_workflow(
     packages: Collection[str] | None = (),
     has_tools: Callable[[ToolProvider], bool] | None = None,
     has_model: Callable[[str, str], bool] | None = None,
+    has_dataset: Callable[[str], bool] | None = None,
 ) -> tuple[Problem, ...]:
     """Warnings, in the order of the file. Types that are not in `node_types` are left alone.
 
     `packages` are those that code may import here, `has_tools` tells whether there are those of a
-    provider, `has_model` tells by provider and name whether there is a model; None when nobody
-    knows."""
+    provider, `has_model` tells by provider and name whether there is a model, `has_dataset`
+    by id whether there is a dataset; None when nobody knows."""
     if not workflow.nodes:
         return ()
     facts = {
@@ -56,6 +57,7 @@ def check_workflow(
             *_check_packages(workflow, facts, packages),
             *_check_tools(workflow, facts, has_tools),
             *_check_models(workflow, facts, has_model),
+            *_check_datasets(workflow, facts, has_dataset),
             *_check_age(workflow),
         ]
     )
@@ -264,6 +266,27 @@ def _check_models(
                     f"This server has no model {use.name!r} of {use.provider!r}, so calls fail",
                     *use.path,
                     hint="Add an entry for it to `models` in config.yaml.",
+                )
+
+
+def _check_datasets(
+    workflow: Workflow,
+    facts: Mapping[str, NodeFacts | None],
+    has_dataset: Callable[[str], bool] | None,
+) -> Iterator[Problem]:
+    if has_dataset is None:
+        return
+    for node in workflow.nodes:
+        known = facts.get(node.id)
+        for use in known.datasets if known else ():
+            if not has_dataset(use.id):
+                yield _warning(
+                    node,
+                    "unmapped-dataset",
+                    f"This server has no dataset {use.id!r}, so searches fail",
+                    *use.path,
+                    hint=f"Add to `knowledge` in config.yaml: {{dataset: {use.id!r}, kind: local, "
+                    "name: NAME} (or kind: external, endpoint: URL).",
                 )
 
 

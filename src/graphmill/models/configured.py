@@ -5,7 +5,7 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 from graphmill.config import ModelSettings
 from graphmill.engine.usage import Usage
 from graphmill.errors import ModelNotConfigured, ModelRefused
-from graphmill.models import anthropic, demo, google, openai
+from graphmill.models import anthropic, demo, e5, google, openai
 from graphmill.models.endpoint import Endpoint
 from graphmill.models.entry import Entry
 from graphmill.models.over_http import HttpProvider
@@ -79,6 +79,8 @@ def _entry(settings: ModelSettings, files: FileVault, http: HttpClient) -> Entry
             features, dialect = google.FEATURES, google.Google()
         case "demo":
             return Entry(settings, demo.DemoProvider(http, files), demo.FEATURES)
+        case "e5":
+            return Entry(settings, e5.E5Provider(), frozenset())
     timeouts = settings.timeout_seconds
     api_key = "" if settings.api_key is None else settings.api_key.get_secret_value()
     endpoint = Endpoint(

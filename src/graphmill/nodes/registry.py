@@ -12,6 +12,7 @@ from graphmill.nodes.end import END
 from graphmill.nodes.http_request.node import HTTP_REQUEST
 from graphmill.nodes.if_else import IF_ELSE
 from graphmill.nodes.iteration import ITERATION
+from graphmill.nodes.knowledge_retrieval.node import KNOWLEDGE_RETRIEVAL
 from graphmill.nodes.list_operator import LIST_OPERATOR
 from graphmill.nodes.llm.node import LLM
 from graphmill.nodes.loop import LOOP
@@ -36,6 +37,7 @@ NODE_TYPES: Final[dict[str, NodeType]] = {
         IF_ELSE,
         ITERATION,
         ITERATION_START,
+        KNOWLEDGE_RETRIEVAL,
         LIST_OPERATOR,
         LLM,
         LOOP,

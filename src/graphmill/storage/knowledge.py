@@ -12,6 +12,7 @@ from graphmill.storage.database import Database, Parameters
 from graphmill.storage.knowledge_search import WITH_WORD
 from graphmill.storage.tables import knowledge_documents as documents
 from graphmill.storage.tables import knowledge_segments as segments
+from graphmill.variables.values import Value
 
 _DOCUMENTS = (
     select(documents).where(documents.c.base == bindparam("base")).order_by(documents.c.name)
@@ -47,7 +48,12 @@ class SqlKnowledge:
 
     async def documents(self, base: str) -> list[Document]:
         rows = await self._database.fetch_all(_DOCUMENTS, base=base)
-        return [Document(*others, jsontext.decode(metadata.encode())) for *others, metadata in rows]
+        return [
+            Document(
+                document_id, of_base, name, fingerprint, embedding, created_at, _object(metadata)
+            )
+            for document_id, of_base, name, fingerprint, embedding, created_at, metadata in rows
+        ]
 
     async def bases(self) -> list[str]:
         return [name for (name,) in await self._database.fetch_all(_BASES)]
@@ -89,6 +95,11 @@ class SqlKnowledge:
         listed = jsontext.encode(list(numbers)).decode()
         rows = await self._database.fetch_all(_SEGMENTS, numbers=listed)
         return [StoredSegment(*row) for row in rows]
+
+
+def _object(metadata: str) -> dict[str, Value]:
+    value: dict[str, Value] = jsontext.decode(metadata.encode())
+    return value
 
 
 def _rows(document: Document, pieces: Iterable[NewSegment]) -> Iterable[dict[str, object]]:

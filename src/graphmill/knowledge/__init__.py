@@ -1,0 +1,1 @@
+"""Searching in texts: bases of this server, and services elsewhere, behind `ports.knowledge`."""

@@ -1,0 +1,1 @@
+"""knowledge-retrieval: pieces of texts that fit a question (`nodes §5`)."""
