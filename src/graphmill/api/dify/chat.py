@@ -5,7 +5,7 @@ from functools import partial
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel
+from pydantic import AfterValidator, BaseModel, WithJsonSchema
 from starlette.types import ASGIApp
 
 from graphmill.api.dify.answers import JsonAnswer
@@ -42,7 +42,11 @@ def _uuid_or_nothing(text: str | None) -> str | None:
     return str(UUID(text))
 
 
-OptionalId = Annotated[str | None, AfterValidator(_uuid_or_nothing)]
+OptionalId = Annotated[
+    str | None,
+    AfterValidator(_uuid_or_nothing),
+    WithJsonSchema({"type": ["string", "null"], "format": "uuid"}),
+]
 
 
 class ChatOrder(BaseModel):

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, BeforeValidator, Field
+from pydantic import BaseModel, BeforeValidator, Field, WithJsonSchema
 from starlette.types import ASGIApp
 
 from graphmill.api.dify.answers import JsonAnswer
@@ -26,7 +26,11 @@ def _instant(text: str) -> float:
     return (moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)).timestamp()
 
 
-Instant = Annotated[float | None, BeforeValidator(_instant)]
+Instant = Annotated[
+    float | None,
+    BeforeValidator(_instant),
+    WithJsonSchema({"type": "string", "format": "date-time"}),
+]
 
 
 class LogFilter(BaseModel):

@@ -1,5 +1,6 @@
 """Every endpoint of this API, in one table (`service-api §6`)."""
 
+import logging
 import os
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict
@@ -10,6 +11,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from graphmill import __version__
+from graphmill.api.answers import BytesAnswer
 from graphmill.api.dify import (
     audio,
     chat,
@@ -18,6 +20,8 @@ from graphmill.api.dify import (
     info,
     logs,
     messages,
+    openapi,
+    reference,
     runs,
     uploads,
 )
@@ -26,12 +30,15 @@ from graphmill.api.dify.auth import authenticate, key_of
 from graphmill.api.dify.calls import Api, Call
 from graphmill.api.dify.errors import error_answer
 from graphmill.api.dify.other_modes import completion
+from graphmill.errors import StoreError
 from graphmill.jsontext import encode
 from graphmill.ports.code import CodeSandbox
 from graphmill.service.services import Services
 
 Handler: TypeAlias = Callable[[Call], Awaitable[ASGIApp]]
 Answerer: TypeAlias = Callable[[Scope, Receive], Awaitable[ASGIApp]]
+
+logger = logging.getLogger(__name__)
 
 _VARIABLE: Final = "/conversations/{conversation_id}/variables/{variable_id}"
 
@@ -123,6 +130,31 @@ def health(sandbox: CodeSandbox) -> Callable[[Request], Awaitable[ASGIApp]]:
     return answer
 
 
+def ready(services: Services) -> Callable[[Request], Awaitable[ASGIApp]]:
+    """Should requests be sent here? Not to a server that is ending, or has lost its database."""
+
+    async def answer(_: Request) -> ASGIApp:
+        if services.runs.is_closing:
+            return JsonAnswer(encode({"status": "ending"}), status=503)
+        try:
+            # Finds nobody; that it can be asked is what counts.
+            await services.end_users.get("", "")
+        except StoreError as error:
+            logger.error("Not ready: %s", error.for_operator())
+            return JsonAnswer(encode({"status": "no database"}), status=503)
+        return JsonAnswer(encode({"status": "ready"}))
+
+    return answer
+
+
+async def openapi_document(_: Request) -> ASGIApp:
+    return JsonAnswer(openapi.encoded())
+
+
+async def reference_page(_: Request) -> ASGIApp:
+    return BytesAnswer(reference.page(), headers=reference.HEADERS)
+
+
 def routes(services: Services) -> list[Route]:
     """Everything that this API answers, inside `/v1` and beside it."""
     api = Api.over(services)
@@ -139,4 +171,7 @@ def routes(services: Services) -> list[Route]:
         Route("/v1", index),
         Route("/v1/", index),
         Route("/health", health(services.sandbox)),
+        Route("/ready", ready(services)),
+        Route("/openapi.json", openapi_document),
+        Route("/docs", reference_page),
     ]
