@@ -7,8 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from graphmill.engine.events import RunFinished, RunStarted, RunStatus
-from graphmill.errors import InvalidParameter, RunNotFound, TooManyRuns
+from graphmill.engine.events import (
+    NodeFinished,
+    NodeStarted,
+    RunFinished,
+    RunStarted,
+    RunStatus,
+    TextChunk,
+)
+from graphmill.engine.fanout import EPOCH_SHIFT
+from graphmill.errors import InvalidParameter, RunNotFound, RunSuspended, TooManyRuns
 from graphmill.ports.runs import NumberedEvent
 from graphmill.service.runs import LiveRun
 from graphmill.service.services import Services
@@ -17,6 +25,7 @@ from graphmill.storage.runs import LogQuery
 from tests.service.world import USER, app_of, echo, opened, run, start, waiting
 
 SLEEPY = "waiting"
+REASON = "Interrupted by a restart of the server."
 
 
 def write_apps(folder: Path) -> tuple[dict[str, str], ...]:
@@ -234,16 +243,69 @@ async def test_there_is_no_ceiling_unless_one_is_set(tmp_path: Path) -> None:
 # --- the end of the server -------------------------------------------------------------------
 
 
-async def test_closing_ends_runs_and_tells_their_readers(tmp_path: Path, echo_url: str) -> None:
+async def test_closing_suspends_runs_and_lets_their_readers_go(
+    tmp_path: Path, echo_url: str
+) -> None:
     async with opened(tmp_path, *write_apps(tmp_path)) as services:
         live = await start(services, {"url": f"{echo_url}/sleep/20"}, slug=SLEEPY)
         async with asyncio.timeout(3):
             await services.runs.close()
-            end = await live.feed.finished()
+            with pytest.raises(RunSuspended, match=live.run.id):
+                await live.feed.finished()
         record = await services.runs.get(app_of(services, SLEEPY), live.run.id)
-    reason = "Interrupted by a restart of the server."
-    assert (RunStatus.FAILED, reason) == (end.status, end.error)
-    assert (RunStatus.FAILED, reason) == (record.status, record.error)
+    assert RunStatus.RUNNING is record.status
+
+
+async def test_suspended_run_goes_on_at_the_next_start(tmp_path: Path, echo_url: str) -> None:
+    apps = write_apps(tmp_path)
+    async with opened(tmp_path, *apps) as services:
+        live = await start(services, {"url": f"{echo_url}/sleep/1"}, slug=SLEEPY)
+        before = []
+        async for batch in services.runs.follow(live):
+            before += batch
+            if len(before) == 4:
+                break
+        await services.runs.close()
+    async with opened(tmp_path, *apps) as services:
+        again = services.runs.find_live(app_of(services, SLEEPY), live.run.task_id)
+        assert again is not None
+        after = await events_of(services, again, after=before[-1][0])
+        record = await services.runs.get(app_of(services, SLEEPY), live.run.id)
+    assert RunStatus.SUCCEEDED is record.status
+    assert record.outputs["body"]
+    assert {2} == {number >> EPOCH_SHIFT for number, _ in after}
+    assert [TextChunk, NodeFinished, NodeStarted, NodeFinished, RunFinished] == [
+        type(event) for _, event in after
+    ]
+
+
+async def test_run_whose_app_is_gone_ends_with_the_reason(tmp_path: Path, echo_url: str) -> None:
+    echo_app, sleepy_app = write_apps(tmp_path)
+    async with opened(tmp_path, echo_app, sleepy_app) as services:
+        app = app_of(services, SLEEPY)
+        live = await start(services, {"url": f"{echo_url}/sleep/20"}, slug=SLEEPY)
+        await services.runs.close()
+    async with opened(tmp_path, echo_app) as services:
+        record = await services.runs.get(app, live.run.id)
+    assert (RunStatus.FAILED, REASON + " The run cannot go on: its app is not served any more") == (
+        record.status,
+        record.error,
+    )
+
+
+async def test_run_goes_on_with_the_version_that_it_began_with(
+    tmp_path: Path, echo_url: str
+) -> None:
+    apps = write_apps(tmp_path)
+    async with opened(tmp_path, *apps) as services:
+        live = await start(services, {"url": f"{echo_url}/sleep/1"}, slug=SLEEPY)
+        await services.runs.close()
+    (tmp_path / "waiting.yml").write_text(waiting("renamed"))
+    async with opened(tmp_path, *apps) as services:
+        again = services.runs.find_live(app_of(services, SLEEPY), live.run.id)
+        assert again is not None
+        end = await again.feed.finished()
+    assert ["body"] == list(end.outputs)
 
 
 async def test_closing_lets_runs_end_by_themselves_for_a_while(
@@ -255,7 +317,7 @@ async def test_closing_lets_runs_end_by_themselves_for_a_while(
         assert RunStatus.SUCCEEDED is (await live.feed.finished()).status
 
 
-async def test_run_that_a_crash_left_behind_is_failed_at_the_next_start(tmp_path: Path) -> None:
+async def test_run_of_which_too_little_is_known_is_failed_at_the_next_start(tmp_path: Path) -> None:
     async with opened(tmp_path) as services:
         live = await start(services, {"q": "x"})
         await live.feed.finished()
@@ -264,6 +326,5 @@ async def test_run_that_a_crash_left_behind_is_failed_at_the_next_start(tmp_path
         database.commit()
     async with opened(tmp_path) as services:
         record = await services.runs.get(app_of(services), live.run.id)
-    reason = "Interrupted by a restart of the server."
-    assert (RunStatus.FAILED, reason) == (record.status, record.error)
+    assert (RunStatus.FAILED, REASON) == (record.status, record.error)
     assert record.finished_at is not None

@@ -11,7 +11,7 @@ from graphmill.engine.events import RunStatus
 from graphmill.storage.database import FILE_NAME, open_database
 from graphmill.storage.journal import SqlJournal
 from graphmill.storage.runs import LogQuery, RunStore
-from tests.storage.records import APP
+from tests.storage.records import APP, lose_orders
 
 WRITER = Path(__file__).with_name("endless_writer.py")
 RUNS = 60
@@ -42,6 +42,7 @@ async def test_committed_runs_survive_a_kill(tmp_path: Path) -> None:
             assert run is not None
             assert RunStatus.SUCCEEDED is run.status
             assert 6 == len(await journal.history(run_id))
+        await lose_orders(database)
         await store.fail_interrupted("Interrupted.")
         running = await store.page(APP, LogQuery(status=RunStatus.RUNNING))
         assert 0 == running.total

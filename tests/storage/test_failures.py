@@ -19,7 +19,7 @@ from graphmill.storage.database import FILE_NAME, Database, open_database
 from graphmill.storage.runs import RunStore
 from graphmill.storage.tables import runs
 from tests.files.streams import pieces
-from tests.storage.records import APP, record_run
+from tests.storage.records import APP, lose_orders, record_run
 
 MIB = 1024 * 1024
 
@@ -118,6 +118,7 @@ async def test_a_locked_database_refuses_writes_only(database: Database, tmp_pat
 async def test_a_start_with_a_locked_database_is_told(tmp_path: Path) -> None:
     async with open_database(None, tmp_path) as database:
         await record_run(database, status=RunStatus.RUNNING)
+        await lose_orders(database)
     async with open_database(None, tmp_path) as database:
         with held_by_another(tmp_path / FILE_NAME), pytest.raises(StoreUnreachable):
             await RunStore(database).fail_interrupted("Interrupted.")

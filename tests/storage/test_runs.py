@@ -10,7 +10,16 @@ from graphmill.storage.database import Database
 from graphmill.storage.journal import SqlJournal
 from graphmill.storage.runs import LogPage, LogQuery, RunRecord, RunStore
 from graphmill.variables.files import File
-from tests.storage.records import APP, CREATED_AT, WORKFLOW, finished, new_run, record, record_run
+from tests.storage.records import (
+    APP,
+    CREATED_AT,
+    WORKFLOW,
+    finished,
+    lose_orders,
+    new_run,
+    record,
+    record_run,
+)
 from tests.storage.records import started as started_event
 
 OTHER_APP = app_id_of("other")
@@ -209,6 +218,7 @@ async def test_interrupted_runs_end_as_failed(database: Database) -> None:
     interrupted = await record_run(database, status=RunStatus.RUNNING)
     untouched = await record_run(database, status=RunStatus.STOPPED)
     store = RunStore(database, clock=lambda: CREATED_AT + 10)
+    await lose_orders(database)
     assert 1 == await store.fail_interrupted("Interrupted.")
     assert 0 == await store.fail_interrupted("Interrupted.")
     run = await store.get(APP, interrupted.id)
@@ -226,6 +236,7 @@ async def test_the_end_of_an_interrupted_run_is_the_last_of_its_history(
 ) -> None:
     run = await record_run(database, status=RunStatus.RUNNING)
     store = RunStore(database, clock=lambda: CREATED_AT + 10)
+    await lose_orders(database)
     await store.fail_interrupted("Interrupted.")
     number, end = (await SqlJournal(database).history(run.id))[-1]
     assert (2 << EPOCH_SHIFT) + 1 == number

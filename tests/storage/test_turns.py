@@ -28,7 +28,7 @@ from graphmill.storage.journal import SqlJournal
 from graphmill.storage.messages import Message, MessageStore
 from graphmill.storage.runs import RunStore
 from graphmill.variables.files import File
-from tests.storage.records import CREATED_AT, finished, new_run, started
+from tests.storage.records import CREATED_AT, finished, lose_orders, new_run, started
 
 COUNT = VariableDefinition("count", "number", 0)
 NOTES = VariableDefinition("notes", "array[string]", [])
@@ -145,6 +145,7 @@ async def test_message_ends_with_its_run_also_when_nobody_recorded_that(database
     left, over, going = new_turn(), new_turn(), new_turn()
     await store(database, left, [started(left)])
     await store(database, over, [started(over), finished()])
+    await lose_orders(database)
     await RunStore(database).fail_interrupted("restart")
     await store(database, going, [started(going)])
     messages = MessageStore(database)

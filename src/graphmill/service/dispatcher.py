@@ -1,20 +1,20 @@
 """The embedded dispatcher: drives runs in this process, each in a task of its own."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from graphmill.background import Background
 from graphmill.engine.driver import Driver, RunLimits
+from graphmill.engine.events import Event
 from graphmill.engine.fanout import Feed
 from graphmill.engine.plan import Plan
 from graphmill.engine.run import Run
 from graphmill.ids import new_id
 from graphmill.ports.runs import Journal
 
-INTERRUPTED: Final = "Interrupted by a restart of the server."
 END_SECONDS: Final = 5.0
-"""How long interrupted runs may take to end."""
+"""How long suspended runs may take to leave off."""
 
 
 class Dispatcher:
@@ -32,14 +32,21 @@ class Dispatcher:
         self._tasks = Background()
 
     def submit(
-        self, run: Run, plan: Plan, feed: Feed, ended: Callable[[], None] | None = None
+        self,
+        run: Run,
+        plan: Plan,
+        feed: Feed,
+        ended: Callable[[], None] | None = None,
+        *,
+        history: Sequence[Event] = (),
     ) -> None:
-        """Drive `run` to its end, whatever becomes of the caller; then call `ended`."""
+        """Drive `run` to its end, whatever becomes of the caller; then call `ended`. `history` is
+        what an earlier process made of it."""
         driver = Driver(
             run, plan, feed, self._journal, limits=self._limits, clock=self._clock, new_id=new_id
         )
         self._drivers[run.id] = driver
-        self._tasks.start(self._drive(run.id, driver, ended), name=run.id)
+        self._tasks.start(self._drive(run.id, driver, history, ended), name=run.id)
 
     def stop(self, run_id: str) -> None:
         """End a run as `stopped`; one that this process does not drive is left alone."""
@@ -48,17 +55,23 @@ class Dispatcher:
             driver.stop()
 
     async def close(self, *, grace_seconds: float = 0.0) -> None:
-        """Let runs end by themselves for a while; then end the others as failed, with the reason.
-        Runs that are submitted meanwhile end as well."""
+        """Let runs end by themselves for a while; then suspend the others, with those that are
+        submitted meanwhile: another process can go on with them."""
         await self._tasks.wait(seconds=grace_seconds)
         for driver in self._drivers.values():
-            driver.interrupt(INTERRUPTED)
+            driver.suspend()
         await self._tasks.wait(seconds=END_SECONDS)
         await self._tasks.cancel()
 
-    async def _drive(self, run_id: str, driver: Driver, ended: Callable[[], None] | None) -> None:
+    async def _drive(
+        self,
+        run_id: str,
+        driver: Driver,
+        history: Sequence[Event],
+        ended: Callable[[], None] | None,
+    ) -> None:
         try:
-            await driver.drive()
+            await driver.drive(history)
         finally:
             del self._drivers[run_id]
             if ended is not None:

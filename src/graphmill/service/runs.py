@@ -9,13 +9,15 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
-from graphmill.engine.fanout import Feed
+from graphmill.engine.events import Event, RunFinished, RunStatus
+from graphmill.engine.fanout import EPOCH_SHIFT, Feed
+from graphmill.engine.plan import Plan
 from graphmill.engine.run import Run, Turn
 from graphmill.errors import RunNotFound, TooManyRuns
 from graphmill.ids import new_id
 from graphmill.ports.runs import NumberedEvent
 from graphmill.service.apps import App, Version
-from graphmill.service.dispatcher import INTERRUPTED, Dispatcher
+from graphmill.service.dispatcher import Dispatcher
 from graphmill.service.file_access import FileAccess
 from graphmill.service.inputs import Find, read_files, read_inputs
 from graphmill.service.slots import Slots
@@ -47,7 +49,7 @@ class Runs:
         slots: Slots,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        """`slots`: how many runs may go on at a time. Call `recover` first."""
+        """`slots`: how many runs may go on at a time. Call `open` first."""
         self._dispatcher = dispatcher
         self._journal = journal
         self._store = store
@@ -59,12 +61,39 @@ class Runs:
         self.is_closing = False
         """Runs that would start now would be ended at once."""
 
-    async def recover(self) -> None:
-        """End the runs that an earlier process left behind, and go on counting where it stopped."""
-        interrupted = await self._store.fail_interrupted(INTERRUPTED)
-        if interrupted:
-            logger.warning("%d runs were interrupted when the server ended", interrupted)
+    async def open(self) -> None:
+        """Go on counting where an earlier process stopped."""
         self._numbers = await self._store.last_sequence_numbers()
+
+    async def history(self, run: Run) -> list[NumberedEvent]:
+        """What is recorded of `run`, oldest first. Raises StoreError."""
+        return await self._journal.history(run.id)
+
+    def go_on(self, run: Run, plan: Plan, history: Sequence[NumberedEvent]) -> None:
+        """Continue a run that an earlier process left behind after `history`."""
+        live = self._taken_up(run, history)
+        self._slots.occupy(run.app_id)
+        self._drive(live, plan, [event for _, event in history])
+
+    async def give_up(self, run: Run, reason: str) -> None:
+        """End a run that an earlier process left behind, as failed. Raises StoreError."""
+        feed = self._taken_up(run, await self.history(run)).feed
+        now = self._clock()
+        elapsed = max(0.0, now - run.created_at)
+        feed.append(RunFinished(RunStatus.FAILED, {}, reason, elapsed, 0, 0, 0, now))
+        self._journal.post(feed)
+        await self._journal.committed(feed)
+
+    async def end_unknown(self, reason: str) -> None:
+        """End what seems to go on although nothing is known that could go on. Raises StoreError."""
+        await self._store.fail_interrupted(reason)
+
+    def _taken_up(self, run: Run, history: Sequence[NumberedEvent]) -> LiveRun:
+        """This process is the owner of `run` from now on."""
+        epoch = history[-1][0] >> EPOCH_SHIFT if history else 0
+        live = LiveRun(run, Feed(run.id, epoch=epoch + 1))
+        self._journal.open(run, live.feed, history=history)
+        return live
 
     async def start(
         self,
@@ -101,15 +130,18 @@ class Runs:
             raise
         if trace_id is not None:
             logger.info("run %s of app %s has the trace id %s", run.id, app.slug, trace_id)
-        self._live[run.id] = self._live[run.task_id] = live
-        plan = version.plan
-        if turn is not None:
-            held = {variable.name: variable.value for variable in turn.variables}
-            plan = replace(plan, conversation=held)
-        self._dispatcher.submit(run, plan, live.feed, partial(self._ended, live))
+        self._drive(live, version.plan)
         # The driver takes its first turn: from now on there is something to be committed.
         await asyncio.sleep(0)
         return live
+
+    def _drive(self, live: LiveRun, plan: Plan, history: Sequence[Event] = ()) -> None:
+        run = live.run
+        if run.turn is not None:
+            held = {variable.name: variable.value for variable in run.turn.variables}
+            plan = replace(plan, conversation=held)
+        self._live[run.id] = self._live[run.task_id] = live
+        self._dispatcher.submit(run, plan, live.feed, partial(self._ended, live), history=history)
 
     def find_live(self, app: App, run_or_task_id: str) -> LiveRun | None:
         """A run of `app` that goes on in this process."""
@@ -150,7 +182,7 @@ class Runs:
         )
 
     async def close(self, *, grace_seconds: float = 0.0) -> None:
-        """Let runs end by themselves for a while, then end the others as failed."""
+        """Let runs end by themselves for a while, then suspend the others."""
         self.is_closing = True
         await self._dispatcher.close(grace_seconds=grace_seconds)
 

@@ -20,9 +20,13 @@ class Slots:
             return self._per_app
         if self._total and self._all >= self._total:
             return self._total
+        self.occupy(app_id)
+        return 0
+
+    def occupy(self, app_id: str) -> None:
+        """Take one, ceiling or not: for what goes on already."""
         self._taken[app_id] += 1
         self._all += 1
-        return 0
 
     def free(self, app_id: str) -> None:
         self._taken[app_id] -= 1

@@ -17,6 +17,7 @@ from graphmill.jsontext import storable
 from graphmill.ports.runs import EventLog, NumberedEvent
 from graphmill.storage.database import Database, Row
 from graphmill.storage.events import Starts, events_in, pack, sort_events, unpack
+from graphmill.storage.orders import ADD_ORDER, DROP_ORDER, row_of
 from graphmill.storage.tables import brief_runs, journal, node_executions, runs
 from graphmill.storage.turns import TurnRecorder
 from graphmill.storage.writer import Write
@@ -87,12 +88,13 @@ class SqlJournal:
         self._retry_seconds = retry_seconds
         self._recorders: dict[str, _Recorder] = {}
 
-    def open(self, run: Run, log: EventLog) -> None:
-        """Record `run` from now on, until its RunFinished is written."""
+    def open(self, run: Run, log: EventLog, *, history: Sequence[NumberedEvent] = ()) -> None:
+        """Record `run` from now on, until its RunFinished is written. `history` is what an earlier
+        process recorded of it."""
         forget = partial(self._recorders.pop, run.id, None)
-        self._recorders[run.id] = _Recorder(
-            run, log, self._database, self._clock, self._retry_seconds, forget
-        )
+        recorder = _Recorder(run, log, self._database, self._clock, self._retry_seconds, forget)
+        recorder.recall(history)
+        self._recorders[run.id] = recorder
 
     def post(self, log: EventLog) -> None:
         recorder = self._recorders.get(log.run_id)
@@ -155,6 +157,11 @@ class _Recorder:
         self._is_over = False
         self._fault: Exception | None = None
 
+    def recall(self, history: Sequence[NumberedEvent]) -> None:
+        """Go on where an earlier process left off."""
+        if self._turn is not None:
+            self._turn.recall(history)
+
     def post(self) -> None:
         if not self._is_posted:
             self._is_posted = True
@@ -208,10 +215,13 @@ class _Recorder:
             yield compiled(_ADD_RUN).bind(
                 _begun(self._run, *split.started) | _ended(split.finished)
             )
+            if split.finished is None:
+                yield compiled(ADD_ORDER).bind(row_of(self._run))
             if self._run.log_level is not LogLevel.FULL:
                 yield compiled(_MARK_BRIEF).text, (run_id, self._run.log_level.value)
         elif split.finished is not None:
             yield compiled(_FINISH_RUN).bind({"run_id": run_id, **_ended(split.finished)})
+            yield compiled(DROP_ORDER).bind({"run_id": run_id})
         if split.nodes:
             yield compiled(_ADD_NODES).text, (run_id, last, pack(split.nodes))
         if split.others:

@@ -11,6 +11,7 @@ from sqlalchemy import (
     ClauseElement,
     ColumnElement,
     TextClause,
+    and_,
     bindparam,
     func,
     literal_column,
@@ -32,7 +33,7 @@ from graphmill.storage.search import (
     IS_BEHIND,
     match_of,
 )
-from graphmill.storage.tables import is_running, runs, workflow_versions
+from graphmill.storage.tables import is_running, orders, runs, workflow_versions
 from graphmill.variables.values import Value
 
 KEYWORD_LENGTH: Final = 30
@@ -161,10 +162,11 @@ _FILTERS: Final[dict[str, ColumnElement[bool]]] = {
 }
 """By the parameter that asks for each."""
 
-_COUNT_RUNNING: Final = select(func.count(runs.c.id)).where(is_running)
-_FAIL_RUNNING: Final = (
+_LOST: Final = and_(is_running, runs.c.id.not_in(select(orders.c.run_id)))
+_COUNT_LOST: Final = select(func.count(runs.c.id)).where(_LOST)
+_FAIL_LOST: Final = (
     update(runs)
-    .where(is_running)
+    .where(_LOST)
     .values(
         status=RunStatus.FAILED.value,
         error=bindparam("reason"),
@@ -238,10 +240,11 @@ class RunStore:
         return {app_id: number for app_id, number in rows if number is not None}
 
     async def fail_interrupted(self, reason: str) -> int:
-        """End all runs that seem to go on; at start, when nobody drives them any more. How many?"""
-        [(count,)] = await self._database.fetch_all(_COUNT_RUNNING)
+        """End all runs that seem to go on and cannot, since it is not known how they were ordered.
+        How many?"""
+        [(count,)] = await self._database.fetch_all(_COUNT_LOST)
         if count:
-            await self._database.write(_FAIL_RUNNING, reason=reason, now=self._clock())
+            await self._database.write(_FAIL_LOST, reason=reason, now=self._clock())
         return int(count)
 
 

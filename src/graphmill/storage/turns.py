@@ -119,6 +119,11 @@ class TurnRecorder:
         if finished is not None:
             yield from self._files_of(FROM_APP, self._files)
 
+    def recall(self, history: Sequence[NumberedEvent]) -> None:
+        """Take what an earlier process recorded; it is written."""
+        for _ in self.changes(history):
+            pass
+
     def _take_node(self, event: NodeFinished) -> None:
         node_type = event.execution.node_type
         used, files = event.process_data.get("usage"), event.outputs.get("files")
