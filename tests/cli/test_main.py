@@ -9,7 +9,7 @@ from typer.testing import CliRunner, Result
 
 from graphmill import __version__
 from graphmill.cli.main import app
-from graphmill.errors import ConfigInvalid
+from graphmill.errors import ConfigInvalid, InvalidParameter
 from tests.dsl.files import edges, node, workflow_text
 from tests.service.world import TEXT, echo, waiting
 
@@ -24,6 +24,9 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The current folder."""
     monkeypatch.chdir(tmp_path)
     return tmp_path
+
+
+KIT = Path(__file__).parent.parent / "conformance" / "apps"
 
 
 def invoke(*arguments: str) -> Result:
@@ -54,6 +57,13 @@ def test_run_shows_nodes_and_outputs(folder: Path) -> None:
     assert (0, "out: hello = world\n") == (result.exit_code, result.stdout)
     assert ["✓", "Start", "start"] == result.stderr.split()[:3]
     assert "End" in result.stderr
+
+
+def test_run_asks_a_chatflow_its_question() -> None:
+    path = str(KIT / "chat-echo.yml")
+    assert "answer: Echo: Hi there\n" in invoke("run", path, "-i", "query=Hi there").stdout
+    with pytest.raises(InvalidParameter, match="query is required in input form"):
+        invoke("run", path)
 
 
 def test_run_prints_json_and_nothing_else_on_stdout(folder: Path) -> None:

@@ -147,15 +147,25 @@ def test_announced_request_uploads_the_file_that_is_required(tmp_path: Path) -> 
     assert ("sample.txt", "document", 5) == (file["filename"], file["type"], file["size"])
 
 
+@pytest.mark.skipif(shutil.which("curl") is None, reason="needs curl")
+def test_announced_question_can_be_pasted(tmp_path: Path) -> None:
+    workflow = Path(__file__).parent.parent / "conformance" / "apps" / "chat-echo.yml"
+    assert "Echo: Hello" == answered(tmp_path, workflow.read_text())["answer"]
+
+
 def pasted(folder: Path, workflow: str) -> dict[str, Any]:
     """The outputs of the request that is printed for an app."""
+    return dict(answered(folder, workflow)["data"]["outputs"])
+
+
+def answered(folder: Path, workflow: str) -> dict[str, Any]:
     (folder / "echo.yml").write_text(workflow)
     with serving(folder, {"apps": [{"workflow": "echo.yml"}]}) as server:
         [line] = [line for line in server.printed().splitlines() if "curl" in line]
         answer = subprocess.run(
             ["/bin/sh", "-c", line], capture_output=True, text=True, timeout=20, check=True
         )
-    return dict(json.loads(answer.stdout)["data"]["outputs"])
+    return dict(json.loads(answer.stdout))
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

@@ -24,7 +24,8 @@ _UPLOADED: Final = re.compile(r"<id of (sample\.\w+)>")
 def curl_line(
     base_url: str, key: str, variables: Sequence[StartVariable], *, is_chat: bool = False
 ) -> str:
-    """A blocking run, or the first turn of a conversation, with a value for every required variable, on one line for POSIX shells.
+    """A blocking run, or the first turn of a conversation, with a value for every required
+    variable, on one line for POSIX shells.
 
     A required file is uploaded by a command within the line."""
     authorization = f"-H 'Authorization: Bearer {key}'"

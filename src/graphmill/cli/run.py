@@ -19,8 +19,7 @@ from graphmill.engine.events import RunFinished, RunStatus
 from graphmill.engine.fanout import Feed
 from graphmill.errors import WorkflowInvalid
 from graphmill.jsontext import encode
-from graphmill.nodes.start import start_variables
-from graphmill.service.bench import Bench
+from graphmill.service.bench import Bench, bench_variables
 from graphmill.service.reading import content_of, environment_of, read_workflow
 from graphmill.variables.files import File
 from graphmill.variables.values import Value, render_text
@@ -65,7 +64,7 @@ async def _run(
             for problem in error.problems:
                 typer.echo(format_text(str(path), problem), err=True)
             return 1
-        inputs = collect_inputs(start_variables(workflow), assignments, inputs_path, bench.files)
+        inputs = collect_inputs(bench_variables(workflow), assignments, inputs_path, bench.files)
         feed = await bench.start(path.stem, content, workflow, plan, inputs)
         end = await _watch(bench, feed)
     typer.echo(_as_json(end.outputs) if as_json else _as_text(end.outputs), nl=False)

@@ -5,11 +5,11 @@ from collections.abc import AsyncIterator, Mapping
 from functools import partial
 from typing import Any, Final
 
-from graphmill.dsl.model import Workflow
+from graphmill.dsl.model import AppMode, Workflow
 from graphmill.engine.driver import RunLimits
 from graphmill.engine.fanout import Feed
 from graphmill.engine.plan import Plan
-from graphmill.engine.run import Run
+from graphmill.engine.run import Run, Turn
 from graphmill.ids import app_id_of, end_user_id_of, new_id, workflow_id_of
 from graphmill.nodes.base import NodePorts
 from graphmill.nodes.start import start_variables
@@ -17,8 +17,37 @@ from graphmill.ports.runs import Journal, NumberedEvent
 from graphmill.service.dispatcher import Dispatcher
 from graphmill.service.inputs import read_inputs
 from graphmill.service.loose_files import LooseFiles
+from graphmill.variables.inputs import StartVariable, VariableType
+from graphmill.variables.values import Value
 
 USER: Final = "terminal"
+QUERY: Final = "query"
+"""The input that a chatflow is asked with."""
+
+
+def bench_variables(workflow: Workflow) -> tuple[StartVariable, ...]:
+    """What a run on the bench takes: the form, and for a chatflow the question."""
+    form = start_variables(workflow)
+    if not _is_chat(workflow) or any(variable.name == QUERY for variable in form):
+        return form
+    return (*form, StartVariable(QUERY, VariableType.PARAGRAPH, required=True))
+
+
+def _is_chat(workflow: Workflow) -> bool:
+    return workflow.app.mode is AppMode.ADVANCED_CHAT
+
+
+def _turn(workflow: Workflow, values: dict[str, Value]) -> Turn:
+    """The first of a conversation that nobody keeps."""
+    return Turn(
+        conversation_id=new_id(),
+        message_id=new_id(),
+        query=str(values[QUERY]),
+        number=1,
+        title="",
+        introduction="",
+        variables=workflow.conversation,
+    )
 
 
 class Bench:
@@ -36,7 +65,7 @@ class Bench:
         self, slug: str, content: bytes, workflow: Workflow, plan: Plan, inputs: Mapping[str, Any]
     ) -> Feed:
         """Raises InvalidParameter when `inputs` do not fit the start variables."""
-        values = await read_inputs(start_variables(workflow), inputs, self.files.find)
+        values = await read_inputs(bench_variables(workflow), inputs, self.files.find)
         app_id = app_id_of(slug)
         run = Run(
             id=new_id(),
@@ -49,6 +78,7 @@ class Bench:
             user=USER,
             inputs=values,
             created_at=time.time(),
+            turn=_turn(workflow, values) if _is_chat(workflow) else None,
         )
         feed = Feed(run.id)
         self._dispatcher.submit(run, plan, feed)
