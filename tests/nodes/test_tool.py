@@ -117,6 +117,10 @@ async def test_tool_is_looked_for_as_the_file_names_it():
             given("mixed", "k={{#env.KEY#}}"), "k=s3cr3t-value-1", f"k=s3cr3t{'*' * 12}-1",
             id="secret",
         ),
+        pytest.param(
+            given("variable", ["env", "KEY"]), "s3cr3t-value-1", f"s3cr3t{'*' * 12}-1",
+            id="variable that is secret",
+        ),
     ],
 )  # fmt: skip
 async def test_a_parameter_is_sent_and_logged(parameter, sent, logged):

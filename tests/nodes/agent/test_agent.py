@@ -377,3 +377,16 @@ def test_the_checker_learns_of_tools_and_models():
 )  # fmt: skip
 def test_a_result_is_put_into_words_for_the_model(messages, expected):
     assert expected == observation(messages)
+
+
+async def test_secrets_are_masked_in_the_inputs_alone():
+    data = agent(query={"type": "variable", "value": ["env", "KEY"]}, instruction="{{#env.KEY#}}")
+    models = ScriptedModels(("ok",))
+    async with ports_of(models) as ports:
+        node = cast("WaitingNode", build("agent", data, ports))
+        values = {"env": {"KEY": "s3cr3t-value-1"}}
+        outcome = await node.run(context_of(values, secrets=["KEY"]))
+    assert [("system", "s3cr3t-value-1"), ("user", "s3cr3t-value-1")] == models.prompt
+    assert 2 * [f"s3cr3t{'*' * 12}-1"] == [
+        outcome.inputs[name] for name in ("query", "instruction")
+    ]

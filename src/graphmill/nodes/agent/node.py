@@ -25,7 +25,6 @@ from graphmill.ports.models import Message, Role
 from graphmill.variables.pool import Pool
 from graphmill.variables.secrets import without_secrets
 from graphmill.variables.selectors import Selector
-from graphmill.variables.template import Template
 from graphmill.variables.values import Value
 
 _STRATEGIES: Final[Mapping[str, Callable[[Work], Awaitable[None]]]] = {
@@ -51,8 +50,8 @@ class Agent:
             known = ", ".join(_STRATEGIES)
             return Failed(f"Failed to get agent strategy: there is no {self._name!r}, only {known}")
         try:
-            inputs = self._values(pool, Template.render_log)
-            asked = Asked.model_validate(self._values(pool, Template.render))
+            inputs = self._values(pool, is_logged=True)
+            asked = Asked.model_validate(self._values(pool))
         except VariableMissing as error:
             return Failed(str(error))
         except ValidationError as error:
@@ -69,10 +68,10 @@ class Agent:
             return Failed(message, inputs=inputs, usage=usage)
         return await self._outcome(work, inputs)
 
-    def _values(self, pool: Pool, text: Callable[[Template, Pool], str]) -> dict[str, Value]:
+    def _values(self, pool: Pool, *, is_logged: bool = False) -> dict[str, Value]:
         """Of a parameter that no strategy has, None. Raises VariableMissing."""
         return {
-            name: fill(tree, pool, text) if name in PARAMETERS else None
+            name: fill(tree, pool, is_logged=is_logged) if name in PARAMETERS else None
             for name, tree in self._parameters.items()
         }
 

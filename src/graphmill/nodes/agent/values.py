@@ -1,9 +1,10 @@
 """Values of parameters that may hold references at any depth, prepared once (`nodes §19`)."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from graphmill.nodes.tool.arguments import GivenValue
+from graphmill.nodes.tool.arguments import GivenValue, shown_at
 from graphmill.variables.pool import Pool
 from graphmill.variables.selectors import Selector, parse_selector
 from graphmill.variables.template import Template
@@ -23,20 +24,23 @@ def prepare(given: GivenValue) -> Tree:
     return _prepared(given.value)
 
 
-def fill(tree: Tree, pool: Pool, text: Callable[[Template, Pool], str] = Template.render) -> Value:
-    """Put the values in. Raises VariableMissing."""
+def fill(tree: Tree, pool: Pool, *, is_logged: bool = False) -> Value:
+    """Put the values in; in what `is_logged`, secrets are masked. Raises VariableMissing."""
     match tree:
         case Template():
-            return text(tree, pool)
-        case _Variable():
-            return tree.value(pool)
-        case dict():
-            return {name: fill(each, pool, text) for name, each in tree.items()}
-        case list():
-            return [fill(each, pool, text) for each in tree]
-        case _:
-            value: Value = tree
+            return tree.render_log(pool) if is_logged else tree.render(pool)
+        case _Variable(selector=selector):
+            value = shown_at(selector, pool) if is_logged else pool.find(selector)
+            if isinstance(value, Missing):
+                raise VariableMissing(f"Variable {list(selector)} does not exist")
             return value
+        case dict():
+            return {name: fill(each, pool, is_logged=is_logged) for name, each in tree.items()}
+        case list():
+            return [fill(each, pool, is_logged=is_logged) for each in tree]
+        case _:
+            plain: Value = tree
+            return plain
 
 
 def selectors_in(tree: Tree) -> Iterator[Selector]:
@@ -55,17 +59,9 @@ def selectors_in(tree: Tree) -> Iterator[Selector]:
             pass
 
 
+@dataclass(frozen=True, slots=True)
 class _Variable:
-    __slots__ = ("selector",)
-
-    def __init__(self, selector: Selector) -> None:
-        self.selector = selector
-
-    def value(self, pool: Pool) -> Value:
-        value = pool.find(self.selector)
-        if isinstance(value, Missing):
-            raise VariableMissing(f"Variable {list(self.selector)} does not exist")
-        return value
+    selector: Selector
 
 
 def _prepared(value: Value) -> Tree:

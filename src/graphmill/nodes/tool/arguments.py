@@ -12,7 +12,7 @@ from graphmill.ports.tools import Parameter, ParameterType
 from graphmill.variables.pool import Pool
 from graphmill.variables.selectors import Selector, parse_selector
 from graphmill.variables.template import Template
-from graphmill.variables.values import Missing, Value
+from graphmill.variables.values import Missing, Value, mask_secret
 
 _TRUE: Final = frozenset({"true", "yes", "y", "1"})
 _FALSE: Final = frozenset({"false", "no", "n", "0", ""})
@@ -72,6 +72,12 @@ Settings: TypeAlias = Annotated[
 """The same where plain values are allowed."""
 
 
+def shown_at(selector: Selector, pool: Pool) -> Value | Missing:
+    """The value of a variable as logs may keep it."""
+    value = pool.find(selector)
+    return mask_secret(str(value)) if pool.is_secret(selector) else value
+
+
 class Source:
     """Where the value of one parameter comes from, prepared as far as that goes."""
 
@@ -100,7 +106,7 @@ class Source:
         """The same for the logs: secrets are masked."""
         if self.selector is None:
             return self._template.render_log(pool)
-        return pool.find(self.selector)
+        return shown_at(self.selector, pool)
 
 
 def fit_arguments(
