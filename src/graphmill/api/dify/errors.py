@@ -99,6 +99,8 @@ ANSWERS: Final[dict[type[errors.GraphmillError], Answer]] = {
     errors.TemplateUnbounded: INTERNAL,
     errors.CodeFailed: INTERNAL,
     errors.CodeUnavailable: INTERNAL,
+    errors.NoWall: INTERNAL,
+    errors.DocumentUnreadable: INTERNAL,
     errors.ModelError: Answer(400, "completion_request_error"),
     errors.ModelNotConfigured: Answer(400, "provider_not_initialize"),
     errors.ModelRefused: Answer(400, "model_currently_not_support"),
