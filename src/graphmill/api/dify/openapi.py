@@ -115,7 +115,7 @@ def _responses(operation: Operation) -> dict[str, Any]:
     success: dict[str, Any] = {"description": "Success"}
     if operation.status != 204:
         success["content"] = {
-            kind: {"schema": operation.answer if "json" in kind else {"type": "string"}}
+            kind: {"schema": _answer_in(kind, operation)}
             for kind in operation.media_types
         }
     return {
@@ -123,6 +123,12 @@ def _responses(operation: Operation) -> dict[str, Any]:
         "4XX": {"description": "What is wrong with the request", "content": error},
         "503": {"description": "The file store or the database is out of reach", "content": error},
     }
+
+
+def _answer_in(media_type: str, operation: Operation) -> Mapping[str, Any]:
+    if media_type == "text/event-stream":
+        return {"description": "Events, each a JSON object whose `event` names its kind."}
+    return operation.answer
 
 
 def _inlined(model: type[BaseModel]) -> dict[str, Any]:
