@@ -18,7 +18,7 @@ from graphmill.api.ocs.xml import document
         ({"a": 0.5}, b" <a>0.5</a>"),
         ({"a": [[1]]}, b" <a>\n  <element>\n   <element>1</element>\n  </element>\n </a>"),
         ({"a": "<&\x00>"}, " <a>&lt;&amp;\N{REPLACEMENT CHARACTER}&gt;</a>".encode()),
-        ({'x:"y': 1}, b" <element key='x:\"y'>1</element>"),
+        ({'x:"y': 1}, b' <element key="x:&quot;y">1</element>'),
         ({"1a": 1}, b' <element key="1a">1</element>'),
     ],
 )

@@ -1,6 +1,5 @@
 """TaskProcessing for people and for workers without one (`nextcloud-ocs §9, §10`)."""
 
-from collections.abc import Iterable
 from typing import Any
 
 from graphmill.api.ocs.calls import Call
@@ -149,12 +148,9 @@ def _shape(shape: Shape, *, is_mandatory: bool) -> dict[str, Any]:
 def _choices(shape: Shape) -> dict[str, Any]:
     return {
         key: [{"name": label, "value": value} for value, label in slot.choices.items()]
-        for key, slot in _with(shape)
+        for key, slot in shape.items()
+        if slot.type is SlotType.ENUM
     }
-
-
-def _with(shape: Shape) -> Iterable[tuple[str, Any]]:
-    return ((key, slot) for key, slot in shape.items() if slot.type is SlotType.ENUM)
 
 
 def _defaults(shape: Shape) -> dict[str, Any]:

@@ -2,8 +2,8 @@
 
 import re
 from collections.abc import Iterator
+from html import escape
 from typing import Any, Final
-from xml.sax.saxutils import escape, quoteattr
 
 _NAME: Final = re.compile(r"[^\W\d][\w.-]*", re.ASCII)
 _FORBIDDEN: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
@@ -25,7 +25,7 @@ def _element(key: str, value: Any, indent: str) -> Iterator[str]:
     opening = closing = key
     if not _NAME.fullmatch(key):
         # Such as the id of a task type: parsers that know namespaces would refuse the document.
-        opening, closing = f"element key={quoteattr(_printable(key))}", "element"
+        opening, closing = f'element key="{escape(_printable(key))}"', "element"
     if value is None or (isinstance(value, dict | list) and not value):
         yield f"{indent}<{opening}/>"
     elif isinstance(value, dict | list):
@@ -39,7 +39,7 @@ def _element(key: str, value: Any, indent: str) -> Iterator[str]:
 def _text(value: Any) -> str:
     if isinstance(value, bool):
         return "1" if value else ""
-    return escape(_printable(str(value)))
+    return escape(_printable(str(value)), quote=False)
 
 
 def _printable(text: str) -> str:

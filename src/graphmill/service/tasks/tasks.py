@@ -256,12 +256,11 @@ class Tasks:
         while True:
             await asyncio.sleep(LEASE_CHECK_SECONDS)
             try:
-                await self.expire_leases()
+                await self.expire_leases(now=self._clock())
             except StoreError:
                 logger.exception("lost tasks could not be looked for; the next attempt will come")
 
-    async def expire_leases(self) -> None:
-        now = self._clock()
+    async def expire_leases(self, *, now: float) -> None:
         for task in await self._store.unfinished():
             lease = max(LEASE_SECONDS, 10.0 * task.expected_seconds)
             is_worked_on = task.status is TaskStatus.RUNNING and task.run_id is None
