@@ -20,6 +20,10 @@ class Window:
         self._clock = clock
         self._times: dict[str, deque[float]] = {}
 
+    def __len__(self) -> int:
+        """How many keys are counted."""
+        return len(self._times)
+
     def take(self, key: str) -> float:
         """Count one more, and give 0; when there are too many, the seconds until one is free."""
         wait = self.wait(key)
@@ -41,4 +45,6 @@ class Window:
     def _prune(self) -> None:
         if len(self._times) > KEYS:
             since = self._clock() - self._seconds
-            self._times = {key: times for key, times in self._times.items() if times[-1] > since}
+            self._times = {
+                key: times for key, times in self._times.items() if times and times[-1] > since
+            }

@@ -41,7 +41,8 @@ def given(value: Any, *, words: bool = False) -> Parameters:
 
 
 @pytest.mark.parametrize(
-    ("value", "number"), [("12", 12), ("12abc", 12), ("abc", 0), (True, 1), (7.9, 7), ("-3", -3)]
+    ("value", "number"),
+    [("12", 12), ("12abc", 12), ("abc", 0), (True, 1), (7.9, 7), ("-3", -3), (1e999, 0)],
 )
 def test_integers(value: Any, number: int) -> None:
     assert number == given(value).integer("x")

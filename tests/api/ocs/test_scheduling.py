@@ -106,6 +106,7 @@ async def test_input_that_does_not_fit(ocs: Ocs, values: Any, message: str) -> N
         pytest.param({"json": {**ORDER, "appId": ""}}, id="empty appId"),
         pytest.param({"json": {**ORDER, "type": ["core:text2text"]}}, id="type is a list"),
         pytest.param({"json": {**ORDER, "customId": "x" * 256}}, id="S46"),
+        pytest.param({"json": {**ORDER, "appId": "x" * 256}}, id="long appId"),
         pytest.param({"json": [1]}, id="a list"),
         pytest.param(
             {"content": b"{not json", "headers": {"Content-Type": "application/json"}}, id="S17"

@@ -1,6 +1,7 @@
 """Parameters of a request in one bag, wherever they came from, read as PHP reads them
 (`nextcloud-ocs §1.2, §1.3`)."""
 
+import math
 import re
 from collections.abc import Iterable, Mapping
 from typing import Any, Final, TypeAlias
@@ -63,7 +64,9 @@ class Parameters:
 
     def integer(self, name: str, default: object = _REQUIRED) -> int:
         value = self._scalar(name, default)
-        return integer_of(value) if isinstance(value, str) else int(value)
+        if isinstance(value, str):
+            return integer_of(value)
+        return int(value) if math.isfinite(value) else 0
 
     def number(self, name: str) -> float:
         value = self._scalar(name, _REQUIRED)

@@ -35,7 +35,8 @@ from graphmill.storage.ocs_tasks import (
 )
 from graphmill.storage.uploads import Upload
 
-MAX_CUSTOM_ID: Final = 255
+MAX_NAME: Final = 255
+"""Characters of what clients name themselves and their tasks."""
 MAX_URI: Final = 4000
 MAX_METHOD: Final = 64
 MAX_BATCH: Final = 100
@@ -286,8 +287,9 @@ class Tasks:
         raise TaskTypeUnavailable("The given provider is not available")
 
     def _check_lengths(self, order: Order) -> None:
-        if len(order.custom_id) > MAX_CUSTOM_ID:
-            raise InvalidParameter(f"customId must have at most {MAX_CUSTOM_ID} characters")
+        for name, text in (("customId", order.custom_id), ("appId", order.app_id)):
+            if len(text) > MAX_NAME:
+                raise InvalidParameter(f"{name} must have at most {MAX_NAME} characters")
         if order.webhook_method and not order.webhook_uri:
             raise InvalidParameter("Webhook URI is required when a webhook method is set")
         if order.webhook_uri and not order.webhook_method:
