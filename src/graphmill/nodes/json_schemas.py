@@ -6,8 +6,8 @@ from typing import Any
 
 from jsonschema import Draft7Validator, SchemaError
 from jsonschema.exceptions import best_match
-from referencing import Registry
 
+from graphmill.nodes.bounded_schemas import bounded_validator
 from graphmill.variables.values import Value
 
 
@@ -20,8 +20,7 @@ def object_check(name: str, schema: object, *, required: bool) -> Callable[[Valu
         Draft7Validator.check_schema(mapping)
     except SchemaError as error:
         raise ValueError(f"Invalid JSON schema: {error.message}") from error
-    # An empty registry: a schema that refers to a URL must not make this server fetch it.
-    validator = Draft7Validator(mapping, registry=Registry())
+    validator = bounded_validator(mapping)
 
     def check(value: Value) -> None:
         if value is None and required:
@@ -30,7 +29,10 @@ def object_check(name: str, schema: object, *, required: bool) -> Callable[[Valu
             return
         if not isinstance(value, dict):
             raise ValueError(f"JSON object for '{name}' must be an object")
-        error = best_match(validator.iter_errors(value))
+        try:
+            error = best_match(validator.iter_errors(value))
+        except RecursionError:
+            raise ValueError(f"The schema of '{name}' leads back to itself without end") from None
         if error is not None:
             raise ValueError(f"JSON object for '{name}' does not match schema: {error.message}")
 
