@@ -38,8 +38,10 @@ async def test_task_is_what_was_added(database: Database) -> None:
 async def test_texts_that_utf8_cannot_hold_are_kept_in_another_spelling(
     database: Database,
 ) -> None:
-    task = await TaskStore(database).add(replace(NEW, app_id="\ud800", input={"input": "\ud800"}))
+    store = TaskStore(database)
+    task = await store.add(replace(NEW, app_id="\ud800", input={"input": "\ud800"}))
     assert "\\ud800" == task.app_id
+    assert [task] == await store.find(TaskQuery(TaskApi.TASK, "alice", app_id="\ud800"))
     assert {"input": "\ud800"} == task.input
 
 

@@ -150,7 +150,7 @@ class TaskStore:
             _listing(tuple(names)),
             api=query.api.value,
             user_id=query.user_id,
-            **{name: getattr(query, name) for name in names},
+            **{name: storable(getattr(query, name)) for name in names},
         )
         return [_task(row) for row in reversed(rows)]
 

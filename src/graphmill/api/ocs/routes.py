@@ -70,7 +70,7 @@ _image_task = Endpoint(text_to_image.show, Access.USER, limit="fetch")
 _image = Endpoint(text_to_image.image, Access.USER)
 _images = Endpoint(text_to_image.list_of_app, Access.USER, limit="images")
 
-_TABLE: Final[tuple[tuple[str, str, Endpoint], ...]] = (
+ENDPOINTS: Final[tuple[tuple[str, str, Endpoint], ...]] = (
     ("GET POST", f"{_TP}/task/{{task_id}}", _show),
     ("DELETE", f"{_TP}/task/{{task_id}}", _delete),
     ("POST", f"{_TP}/schedule",
@@ -146,7 +146,7 @@ _TABLE: Final[tuple[tuple[str, str, Endpoint], ...]] = (
 differently: both are here."""
 
 _BY_PATH: Final[dict[str, dict[str, Endpoint]]] = {}
-for _methods, _path, _endpoint in _TABLE:
+for _methods, _path, _endpoint in ENDPOINTS:
     _BY_PATH.setdefault(_path, {}).update(dict.fromkeys(_methods.split(), _endpoint))
 _PATTERNS: Final = tuple(
     (re.compile(re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", path)), methods)
