@@ -70,13 +70,13 @@ class ExternalSource:
         except (OutboundRefused, OSError, ValueError) as error:
             raise self._failed(str(error)) from error
         if status != 200:
-            raise self._failed(f"status code {status} and {_excerpt(body)}")
+            raise self._failed(f"status code {status} and {self._excerpt(body)}")
         if len(body) > LARGEST_ANSWER:
             raise self._failed(f"an answer of more than {LARGEST_ANSWER >> 20} MB")
         try:
             return Answer.model_validate(jsontext.decode(body))
         except (ValidationError, ValueError, RecursionError):
-            raise self._failed(f"an answer without records: {_excerpt(body)}") from None
+            raise self._failed(f"an answer without records: {self._excerpt(body)}") from None
 
     def _request(self, dataset_id: str, search: Search) -> HttpRequest:
         body: dict[str, Value] = {
@@ -102,8 +102,14 @@ class ExternalSource:
         )
 
     def _failed(self, what: str) -> KnowledgeFailed:
-        shown = what.replace(self._secret, "***") if self._secret else what
-        return KnowledgeFailed(f"The external knowledge base {self._name!r} failed: {shown}")
+        return KnowledgeFailed(f"The external knowledge base {self._name!r} failed: {what}")
+
+    def _excerpt(self, body: bytes) -> str:
+        """What the service said, without the key, should it repeat it."""
+        said = body.decode(errors="replace")
+        if self._secret:
+            said = said.replace(self._secret, "***")
+        return repr(said[:_COMPLAINT_CHARACTERS])
 
     def _segment(self, dataset_id: str, record: Record) -> Segment:
         metadata: Mapping[str, Value] = record.metadata or {}
@@ -128,7 +134,3 @@ def _written(wanted: MetadataFilter) -> Value:
             for each in wanted.conditions
         ],
     }
-
-
-def _excerpt(body: bytes) -> str:
-    return repr(body[:_COMPLAINT_CHARACTERS].decode(errors="replace"))

@@ -19,21 +19,23 @@ _BREAKS: Final = (
 """Where a text may be cut, the best places first."""
 
 
-def tokens_in(text: str) -> int:
-    """About so many."""
+def tokens_in(text: str) -> float:
+    """About so many; those of two texts together are the sum."""
     wide = len(CJK.findall(text))
-    return wide - (wide - len(text)) // _CHARACTERS_A_TOKEN
+    return wide + (len(text) - wide) / _CHARACTERS_A_TOKEN
 
 
 def cut(text: str, *, tokens: int, overlap: int) -> list[str]:
     """Segments of at most `tokens`, each of which begins with what the one before ended with, as
     far as that is whole sentences of at most `overlap` tokens. None is blank."""
     segments: list[str] = []
-    current = ""
+    current, size = "", 0.0
     for piece in _pieces(text, tokens - overlap, 0):
-        if current and tokens_in(current + piece) > tokens:
+        size += tokens_in(piece)
+        if current and size > tokens:
             segments.append(current)
             current = _end_of(current, overlap)
+            size = tokens_in(current + piece)
         current += piece
     segments.append(current)
     return [stripped for segment in segments if (stripped := segment.strip())]
