@@ -41,6 +41,18 @@ class Progress(Protocol):
         or error. The same `entry_id` again changes the entry."""
         ...
 
+    async def form_closed(
+        self,
+        *,
+        rendered_content: str,
+        action_id: str,
+        action_text: str,
+        submitted: Mapping[str, Value],
+        expires_at: float,
+    ) -> None:
+        """What the node had paused for has come, or with an empty `action_id`: its time is over."""
+        ...
+
     async def resources(self, resources: Sequence[Mapping[str, Value]]) -> None:
         """The pieces of knowledge that the answer rests on (`nodes §4.3`)."""
         ...
@@ -63,6 +75,16 @@ class Unheard:
         parent_id: str | None = None,
         error: str | None = None,
         metadata: Mapping[str, Value] | None = None,
+    ) -> None: ...
+
+    async def form_closed(
+        self,
+        *,
+        rendered_content: str,
+        action_id: str,
+        action_text: str,
+        submitted: Mapping[str, Value],
+        expires_at: float,
     ) -> None: ...
 
     async def resources(self, resources: Sequence[Mapping[str, Value]]) -> None: ...

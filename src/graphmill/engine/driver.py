@@ -15,14 +15,17 @@ from typing import Final
 from graphmill.engine.events import (
     AgentLogged,
     Event,
+    FormClosed,
     ReasoningChunk,
     ResourcesRetrieved,
+    RunPaused,
+    RunResumed,
     RunStatus,
     TextChunk,
 )
 from graphmill.engine.fanout import Feed
 from graphmill.engine.frames import Frame, Work
-from graphmill.engine.outcome import Failed, Outcome
+from graphmill.engine.outcome import Failed, Outcome, Paused
 from graphmill.engine.plan import Plan
 from graphmill.engine.run import Run
 from graphmill.engine.traversal import Traversal, raised
@@ -59,8 +62,8 @@ class Driver:
     called at any time, also before."""
 
     __slots__ = (
-        "_feed", "_inbox", "_is_over", "_is_suspended", "_journal", "_limits", "_news", "_run",
-        "_tasks", "_traversal", "_verdict",
+        "_clock", "_feed", "_inbox", "_is_over", "_is_paused", "_is_suspended", "_journal",
+        "_limits", "_news", "_run", "_tasks", "_traversal", "_verdict",
     )  # fmt: skip
 
     def __init__(
@@ -78,6 +81,7 @@ class Driver:
         self._feed = feed
         self._journal = journal
         self._limits = limits
+        self._clock = clock
         self._traversal = Traversal(
             run,
             plan,
@@ -88,13 +92,15 @@ class Driver:
             new_id=new_id,
         )
         # A list, not a deque: an empty deque is a tenth of what a waiting run costs.
-        self._inbox: list[tuple[Work, Outcome]] = []
-        self._tasks: dict[asyncio.Task[Outcome], Work] = {}
+        self._inbox: list[tuple[Work, Outcome | Paused]] = []
+        self._tasks: dict[asyncio.Task[Outcome | Paused], Work] = {}
         self._news: asyncio.Future[None] | None = None
         """What the driver waits for when it has nothing to do."""
         self._verdict: tuple[RunStatus, str] | None = None
         """How the run ends, whatever its nodes are at."""
         self._is_suspended = False
+        self._is_paused = False
+        """Is nothing left to do until somebody outside has acted?"""
         self._is_over = False
 
     def stop(self) -> None:
@@ -110,10 +116,18 @@ class Driver:
         self._is_suspended = True
         self._wake()
 
+    def wake(self) -> bool:
+        """What a paused node waits for may have come: run it again. False when there is none; the
+        run itself may be about to pause."""
+        works = [] if self._is_over or self._is_paused else self._traversal.wake()
+        for work in works:
+            self._attempt(work)
+        return bool(works)
+
     async def drive(self, history: Sequence[Event] = ()) -> None:
         """Run to the end, or on from the end of `history`. Whatever happens, readers see a
         `RunFinished`; they see it when the database holds the whole run, or else to learn that it
-        could not be recorded. Only a run that was suspended has no end.
+        could not be recorded. Only a run that was suspended or is paused has no end.
 
         Raises nothing but the CancelledError of whoever cancels it."""
         try:
@@ -128,7 +142,9 @@ class Driver:
             self._is_over = True
             for task in self._tasks:
                 task.cancel()
-            if self._is_suspended and self._verdict is None:
+            if self._verdict is None and (self._is_paused or self._is_suspended):
+                if self._is_paused:
+                    self._feed.append(self._traversal.pause())
                 await self._leave_off()
             else:
                 await self._seal()
@@ -152,6 +168,7 @@ class Driver:
                 elif self._tasks:
                     await self._wait()
                 else:
+                    self._is_paused = self._traversal.is_paused
                     break
         finally:
             alarm.cancel()
@@ -169,6 +186,8 @@ class Driver:
         except ReplayDiverged as error:
             self.interrupt(f"The run cannot go on after a restart of the server: {error}.")
             return
+        if isinstance(history[-1], RunPaused):
+            self._feed.append(RunResumed(self._clock()))
         for event in untold:
             self._feed.append(event)
         for work in works:
@@ -233,22 +252,22 @@ class Driver:
         work.context.progress = _Progress(self, work)
         self._launch(work, work.step.run(work.context))
 
-    def _complete(self, work: Work, outcome: Outcome) -> None:
+    def _complete(self, work: Work, outcome: Outcome | Paused) -> None:
         delay = self._traversal.complete(work, outcome)
         if delay is not None:
             assert isinstance(outcome, Failed), "only failures are tried again"
             self._launch(work, self._try_again(work, delay, outcome))
 
-    def _launch(self, work: Work, attempt: Coroutine[None, None, Outcome]) -> None:
+    def _launch(self, work: Work, attempt: Coroutine[None, None, Outcome | Paused]) -> None:
         task = asyncio.get_running_loop().create_task(attempt, name=work.execution.node_id)
         self._tasks[task] = work
         task.add_done_callback(self._land)
 
-    def _land(self, task: asyncio.Task[Outcome]) -> None:
+    def _land(self, task: asyncio.Task[Outcome | Paused]) -> None:
         """An attempt has ended, in whatever way."""
         work = self._tasks.pop(task)
         if task.cancelled():
-            outcome: Outcome = Failed("The node was cancelled.", "WorkflowNodeError")
+            outcome: Outcome | Paused = Failed("The node was cancelled.", "WorkflowNodeError")
         elif (error := task.exception()) is not None:
             outcome = raised(error)
         else:
@@ -256,11 +275,11 @@ class Driver:
         self._inbox.append((work, outcome))
         self._wake()
 
-    async def _try_again(self, work: Work, delay: float, failure: Failed) -> Outcome:
+    async def _try_again(self, work: Work, delay: float, failure: Failed) -> Outcome | Paused:
         await asyncio.sleep(delay)
         self._traversal.retry(work, failure)
         self._tell()
-        outcome: Outcome = await work.step.run(work.context)
+        outcome: Outcome | Paused = await work.step.run(work.context)
         return outcome
 
     async def show(self, frame: Frame, chunks: Sequence[TextChunk]) -> None:
@@ -378,6 +397,28 @@ class _Progress:
             execution.position,
         )
         await self._driver.tell(entry)
+
+    async def form_closed(
+        self,
+        *,
+        rendered_content: str,
+        action_id: str,
+        action_text: str,
+        submitted: Mapping[str, Value],
+        expires_at: float,
+    ) -> None:
+        execution = self._work.execution
+        await self._driver.tell(
+            FormClosed(
+                execution.node_id,
+                execution.title,
+                rendered_content,
+                action_id,
+                action_text,
+                dict(submitted),
+                expires_at,
+            )
+        )
 
     async def resources(self, resources: Sequence[Mapping[str, Value]]) -> None:
         await self._driver.tell(ResourcesRetrieved(self._work.execution.node_id, resources))

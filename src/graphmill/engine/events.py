@@ -22,6 +22,7 @@ class NodeStatus(StrEnum):
 
 class RunStatus(StrEnum):
     RUNNING = "running"
+    PAUSED = "paused"
     SUCCEEDED = "succeeded"
     PARTIAL_SUCCEEDED = "partial-succeeded"
     FAILED = "failed"
@@ -29,7 +30,7 @@ class RunStatus(StrEnum):
 
     @property
     def is_final(self) -> bool:
-        return self is not RunStatus.RUNNING
+        return self not in (RunStatus.RUNNING, RunStatus.PAUSED)
 
 
 @dataclass(slots=True)
@@ -194,6 +195,49 @@ class VariableUpdated:
 
 
 @dataclass(slots=True)
+class NodePaused:
+    """A node waits for somebody outside."""
+
+    execution: Execution
+    reason: dict[str, Value]
+
+
+@dataclass(slots=True)
+class FormClosed:
+    """What a paused node waited for has come, or its time is over."""
+
+    node_id: str
+    title: str
+    rendered_content: str
+    action_id: str
+    """Empty when the time was over."""
+    action_text: str
+    submitted: dict[str, Value]
+    expires_at: float
+    """Unix seconds."""
+
+
+@dataclass(slots=True)
+class RunPaused:
+    """Nothing is left to do until somebody outside has acted."""
+
+    reasons: list[dict[str, Value]]
+    paused_nodes: list[str]
+    elapsed: float
+    """Seconds."""
+    total_tokens: int
+    total_steps: int
+    at: float
+
+
+@dataclass(slots=True)
+class RunResumed:
+    """A paused run goes on."""
+
+    at: float
+
+
+@dataclass(slots=True)
 class RunFinished:
     status: RunStatus
     outputs: dict[str, Value]
@@ -219,5 +263,9 @@ Event: TypeAlias = (
     | RoundStarted
     | ContainerFinished
     | VariableUpdated
+    | NodePaused
+    | FormClosed
+    | RunPaused
+    | RunResumed
     | RunFinished
 )

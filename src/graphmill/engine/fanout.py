@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Final
 
-from graphmill.engine.events import Event, RunFinished
+from graphmill.engine.events import Event, RunFinished, RunPaused
 from graphmill.errors import RunSuspended
 from graphmill.ports.runs import NumberedEvent
 
@@ -98,9 +98,12 @@ class Feed:
         """Has the last event been published?"""
         return self._visible == self.count > 0 and isinstance(self._events[-1], RunFinished)
 
-    async def finished(self) -> RunFinished:
-        """Wait for the end of the run. Raises RunSuspended when this process will not see it."""
+    async def finished(self) -> RunFinished | RunPaused:
+        """Wait for the end of the run, or until it is paused. Raises RunSuspended when this process
+        will see neither."""
         while not self.is_finished:
+            if self.is_closed and isinstance(self._events[-1], RunPaused):
+                return self._events[-1]
             if self.is_closed:
                 raise RunSuspended(
                     f"The server stops. Run {self.run_id} goes on when it is back: look it up by "

@@ -36,4 +36,13 @@ class Failed:
     usage: Usage | None = None
 
 
+@dataclass(slots=True)
+class Paused:
+    """The node waits for somebody outside the server. It is run again when that has come, maybe in
+    another process."""
+
+    reason: dict[str, Value]
+    """What clients are told (`service-api §11.21`)."""
+
+
 Outcome: TypeAlias = Succeeded | Failed

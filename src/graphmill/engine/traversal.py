@@ -11,11 +11,13 @@ from graphmill.engine.events import (
     Event,
     Execution,
     NodeFinished,
+    NodePaused,
     NodeRetried,
     NodeStarted,
     NodeStatus,
     RoundStarted,
     RunFinished,
+    RunPaused,
     RunStarted,
     RunStatus,
     TextChunk,
@@ -23,7 +25,7 @@ from graphmill.engine.events import (
 )
 from graphmill.engine.frames import Container, Frame, Work
 from graphmill.engine.graph import ErrorStrategy, NodeClass
-from graphmill.engine.outcome import Failed, Outcome, Succeeded
+from graphmill.engine.outcome import Failed, Outcome, Paused, Succeeded
 from graphmill.engine.plan import Plan
 from graphmill.engine.replay import Replay, untold
 from graphmill.engine.rounds import Round, Rounds
@@ -45,8 +47,8 @@ class Traversal:
     that it gave back to be awaited. The run has ended when nothing is ready and nothing awaited."""
 
     __slots__ = (
-        "_clock", "_emit", "_exceptions", "_fail_run", "_new_id", "_plan", "_ready", "_root",
-        "_run", "_started_at", "_starts", "_step_limit", "_steps", "_tokens",
+        "_clock", "_emit", "_exceptions", "_fail_run", "_new_id", "_paused", "_plan", "_ready",
+        "_root", "_run", "_started_at", "_starts", "_step_limit", "_steps", "_tokens",
     )  # fmt: skip
 
     def __init__(
@@ -74,6 +76,7 @@ class Traversal:
         )
         # A list, not a deque: an empty deque is a tenth of what a waiting run costs.
         self._ready: list[tuple[Frame, int, int | None]] = []
+        self._paused: dict[Work, Paused] = {}
         self._starts = 0
         self._steps = 0
         self._tokens = 0
@@ -148,7 +151,7 @@ class Traversal:
     def run_inline(self, work: Work) -> None:
         """Run a started node that needs no waiting."""
         try:
-            outcome: Outcome | Rounds = work.step.run(work.context)
+            outcome: Outcome | Paused | Rounds = work.step.run(work.context)
         except Exception as error:
             outcome = raised(error)
         if isinstance(outcome, Rounds):
@@ -156,8 +159,12 @@ class Traversal:
         else:
             self.complete(work, outcome)
 
-    def complete(self, work: Work, outcome: Outcome) -> float | None:
+    def complete(self, work: Work, outcome: Outcome | Paused) -> float | None:
         """An attempt has ended. Seconds until the next one is due, or None when it was the last."""
+        if isinstance(outcome, Paused):
+            self._paused[work] = outcome
+            self._emit(NodePaused(work.execution, outcome.reason))
+            return None
         frame = work.frame
         if outcome.usage is not None:
             frame.spend(outcome.usage)
@@ -200,6 +207,28 @@ class Traversal:
         work.retries += 1
         if work.frame.container is None:
             self._steps += 1
+
+    @property
+    def is_paused(self) -> bool:
+        """Is there a node that waits for somebody outside?"""
+        return bool(self._paused)
+
+    def wake(self) -> list[Work]:
+        """The nodes that wait for somebody outside: run them again and `complete` them."""
+        works = list(self._paused)
+        self._paused.clear()
+        return works
+
+    def pause(self) -> RunPaused:
+        """What is told when nothing else is left to do."""
+        return RunPaused(
+            [paused.reason for paused in self._paused.values()],
+            [work.execution.node_id for work in self._paused],
+            self.elapsed,
+            self._tokens,
+            self._steps,
+            self._clock(),
+        )
 
     def show(self, frame: Frame, chunks: Sequence[TextChunk]) -> None:
         """Tell streamed text of `frame`, or keep it for when the frame has ended."""

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from graphmill.dsl.model import AppMode
-from graphmill.engine.events import RunFinished
+from graphmill.engine.events import RunFinished, RunPaused
 from graphmill.engine.run import Run
 from graphmill.errors import (
     InvalidParameter,
@@ -67,10 +67,13 @@ class AppCalls:
         except (RequestRefused, StoreError) as error:
             raise ToolFailed(str(error)) from error
         try:
-            return await live.feed.finished()
+            end = await live.feed.finished()
         except asyncio.CancelledError:
             await self._runs.stop(app, live.run.id)
             raise
+        if isinstance(end, RunPaused):
+            raise ToolFailed(f"the app {slug!r} waits for a person, which a tool cannot")
+        return end
 
     def _find(self, slug: str) -> tuple[App, Version]:
         app = self._catalog.find(slug)

@@ -54,6 +54,12 @@ class Dispatcher:
         if driver is not None:
             driver.stop()
 
+    def wake(self, run_id: str) -> bool:
+        """What paused nodes of a run wait for may have come. False when none is there to be woken:
+        the run is not driven here, or pauses just now."""
+        driver = self._drivers.get(run_id)
+        return driver is not None and driver.wake()
+
     async def close(self, *, grace_seconds: float = 0.0) -> None:
         """Let runs end by themselves for a while; then suspend the others, with those that are
         submitted meanwhile: another process can go on with them."""

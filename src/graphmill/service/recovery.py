@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
-from graphmill.engine.events import Event, NodeFinished, VariableUpdated
+from graphmill.engine.events import Event, NodeFinished, RunStatus, VariableUpdated
 from graphmill.engine.plan import Plan
 from graphmill.engine.run import Run
 from graphmill.errors import GraphmillError, StoreError, VersionNotFound
@@ -27,7 +27,7 @@ async def recover(runs: Runs, orders: OrderStore, catalog: Catalog, link: Link) 
     """Go on with every run that has not ended; call it once the apps are loaded.
 
     Raises StoreError."""
-    left = await orders.all()
+    left = await orders.running()
     for run in left:
         try:
             await _go_on(runs, run, catalog, link)
@@ -35,7 +35,7 @@ async def recover(runs: Runs, orders: OrderStore, catalog: Catalog, link: Link) 
             raise
         except GraphmillError as error:
             logger.warning("Run %s cannot go on: %s", run.id, error)
-            await runs.give_up(run, f"{INTERRUPTED} The run cannot go on: {error}")
+            await runs.end(run, RunStatus.FAILED, f"{INTERRUPTED} The run cannot go on: {error}")
     if left:
         logger.info("%d runs of an earlier process were taken up", len(left))
     await runs.end_unknown(INTERRUPTED)

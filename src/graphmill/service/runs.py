@@ -75,12 +75,13 @@ class Runs:
         self._slots.occupy(run.app_id)
         self._drive(live, plan, [event for _, event in history])
 
-    async def give_up(self, run: Run, reason: str) -> None:
-        """End a run that an earlier process left behind, as failed. Raises StoreError."""
+    async def end(self, run: Run, status: RunStatus, reason: str) -> None:
+        """End a run that nobody drives: one that an earlier process left behind, or a paused one.
+        Raises StoreError."""
         feed = self._taken_up(run, await self.history(run)).feed
         now = self._clock()
         elapsed = max(0.0, now - run.created_at)
-        feed.append(RunFinished(RunStatus.FAILED, {}, reason, elapsed, 0, 0, 0, now))
+        feed.append(RunFinished(status, {}, reason, elapsed, 0, 0, 0, now))
         self._journal.post(feed)
         await self._journal.committed(feed)
 

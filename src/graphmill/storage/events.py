@@ -14,8 +14,10 @@ from graphmill.engine.events import (
     ContainerStarted,
     Event,
     Execution,
+    FormClosed,
     FramePosition,
     NodeFinished,
+    NodePaused,
     NodeRetried,
     NodeStarted,
     NodeStatus,
@@ -23,6 +25,8 @@ from graphmill.engine.events import (
     ResourcesRetrieved,
     RoundStarted,
     RunFinished,
+    RunPaused,
+    RunResumed,
     RunStarted,
     TextChunk,
     VariableUpdated,
@@ -71,7 +75,7 @@ def sort_events(events: Sequence[NumberedEvent], starts: Starts) -> Sorted:
             case RunFinished():
                 result.finished = (sequence, event)
             case _:
-                result.others.append(_other(sequence, event))
+                result.others.append(_ENTRIES[type(event)](sequence, event))
     if starts:
         first = events[0][0]
         result.others += [
@@ -182,36 +186,6 @@ def _for_replay(event: NodeFinished) -> Entry:
     return [event.handle, event.leaves, event.streamed]
 
 
-def _other(sequence: int, event: Event) -> Entry:
-    match event:
-        case NodeRetried():
-            return _node_retried(sequence, event)
-        case VariableUpdated():
-            return ["variable", sequence, event.selector, event.value]
-        case ReasoningChunk():
-            position = _position(event.position)
-            return ["reasoning", sequence, event.node_id, event.text, event.is_final, position]
-        case AgentLogged():
-            return _agent_logged(sequence, event)
-        case ResourcesRetrieved():
-            return ["resources", sequence, event.node_id, event.resources]
-        case ContainerStarted():
-            return ["rounds", sequence, _execution(event.execution), event.inputs, event.metadata]
-        case RoundStarted():
-            return [
-                "round",
-                sequence,
-                _execution(event.execution),
-                event.index,
-                event.outputs_before,
-                event.at,
-            ]
-        case ContainerFinished():
-            return _container_finished(sequence, event)
-        case _:
-            raise TypeError(f"{type(event).__name__} has a place of its own")
-
-
 def _agent_logged(sequence: int, event: AgentLogged) -> Entry:
     return [
         "agent",
@@ -256,6 +230,64 @@ def _node_retried(sequence: int, event: NodeRetried) -> Entry:
         event.outputs,
         event.at,
     ]
+
+
+def _reasoning(sequence: int, event: ReasoningChunk) -> Entry:
+    position = _position(event.position)
+    return ["reasoning", sequence, event.node_id, event.text, event.is_final, position]
+
+
+def _container_started(sequence: int, event: ContainerStarted) -> Entry:
+    return ["rounds", sequence, _execution(event.execution), event.inputs, event.metadata]
+
+
+def _round_started(sequence: int, event: RoundStarted) -> Entry:
+    execution = _execution(event.execution)
+    return ["round", sequence, execution, event.index, event.outputs_before, event.at]
+
+
+def _form_closed(sequence: int, event: FormClosed) -> Entry:
+    return [
+        "form",
+        sequence,
+        event.node_id,
+        event.title,
+        event.rendered_content,
+        event.action_id,
+        event.action_text,
+        event.submitted,
+        event.expires_at,
+    ]
+
+
+def _run_paused(sequence: int, event: RunPaused) -> Entry:
+    return [
+        "pause",
+        sequence,
+        event.reasons,
+        event.paused_nodes,
+        event.elapsed,
+        event.total_tokens,
+        event.total_steps,
+        event.at,
+    ]
+
+
+_ENTRIES: Final[dict[type[Event], Callable[[int, Any], Entry]]] = {
+    NodeRetried: _node_retried,
+    VariableUpdated: lambda n, event: ["variable", n, event.selector, event.value],
+    ReasoningChunk: _reasoning,
+    AgentLogged: _agent_logged,
+    ResourcesRetrieved: lambda n, event: ["resources", n, event.node_id, event.resources],
+    ContainerStarted: _container_started,
+    RoundStarted: _round_started,
+    ContainerFinished: _container_finished,
+    NodePaused: lambda n, event: ["wait", n, _execution(event.execution), event.reason],
+    FormClosed: _form_closed,
+    RunPaused: _run_paused,
+    RunResumed: lambda n, event: ["resume", n, event.at],
+}
+"""Of events that have no row or entry of their own."""
 
 
 def _read_execution(members: Entry) -> Execution:
@@ -327,6 +359,22 @@ def _read_rounds_over(
     yield sequence, ContainerFinished(_read_execution(execution), NodeStatus(status), *others)
 
 
+def _read_wait(sequence: int, execution: Entry, reason: Any) -> Iterator[NumberedEvent]:
+    yield sequence, NodePaused(_read_execution(execution), reason)
+
+
+def _read_form(sequence: int, *members: Any) -> Iterator[NumberedEvent]:
+    yield sequence, FormClosed(*members)
+
+
+def _read_pause(sequence: int, *members: Any) -> Iterator[NumberedEvent]:
+    yield sequence, RunPaused(*members)
+
+
+def _read_resume(sequence: int, at: float) -> Iterator[NumberedEvent]:
+    yield sequence, RunResumed(at)
+
+
 _READERS: Final[dict[str, Callable[..., Iterator[NumberedEvent]]]] = {
     "end": _read_end,
     "start": _read_start,
@@ -339,6 +387,10 @@ _READERS: Final[dict[str, Callable[..., Iterator[NumberedEvent]]]] = {
     "rounds": _read_rounds,
     "round": _read_round,
     "rounds_over": _read_rounds_over,
+    "wait": _read_wait,
+    "form": _read_form,
+    "pause": _read_pause,
+    "resume": _read_resume,
 }
 
 

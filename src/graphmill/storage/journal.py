@@ -10,7 +10,7 @@ from typing import Any, Final
 from sqlalchemy import bindparam, insert, select, union_all, update
 
 from graphmill.config import LogLevel
-from graphmill.engine.events import RunFinished, RunStarted, RunStatus
+from graphmill.engine.events import RunFinished, RunPaused, RunResumed, RunStarted, RunStatus
 from graphmill.engine.run import Run
 from graphmill.errors import StoreError
 from graphmill.jsontext import storable
@@ -45,6 +45,16 @@ _FINISH_RUN = (
     update(runs)
     .where(runs.c.id == bindparam("run_id"))
     .values({column: bindparam(column) for column in _GOING_ON})
+)
+_PAUSE_RUN = (
+    update(runs)
+    .where(runs.c.id == bindparam("run_id"))
+    .values(
+        {name: bindparam(name) for name in ("status", "elapsed", "total_tokens", "total_steps")}
+    )
+)
+_RESUME_RUN = (
+    update(runs).where(runs.c.id == bindparam("run_id")).values(status=RunStatus.RUNNING.value)
 )
 _ADD_NODES = insert(node_executions)
 _ADD_OTHERS = insert(journal)
@@ -222,6 +232,7 @@ class _Recorder:
         elif split.finished is not None:
             yield compiled(_FINISH_RUN).bind({"run_id": run_id, **_ended(split.finished)})
             yield compiled(DROP_ORDER).bind({"run_id": run_id})
+        yield from self._pauses(events)
         if split.nodes:
             yield compiled(_ADD_NODES).text, (run_id, last, pack(split.nodes))
         if split.others:
@@ -230,8 +241,15 @@ class _Recorder:
         if self._turn is not None:
             for statement, parameters in self._turn.changes(events):
                 yield compiled(statement).bind(parameters)
-        if split.finished is not None:
-            self._is_over = True
+        # Of a paused run nothing follows from this process: whoever goes on with it opens it anew.
+        self._is_over = split.finished is not None or isinstance(events[-1][1], RunPaused)
+
+    def _pauses(self, events: Sequence[NumberedEvent]) -> Iterator[Write]:
+        for _, event in events:
+            if isinstance(event, RunPaused):
+                yield self._database.compiled(_PAUSE_RUN).bind(_paused(self._run.id, event))
+            elif isinstance(event, RunResumed):
+                yield self._database.compiled(_RESUME_RUN).bind({"run_id": self._run.id})
 
 
 def _begun(run: Run, sequence: int, event: RunStarted) -> dict[str, Any]:
@@ -267,6 +285,15 @@ def _ended(end: tuple[int, RunFinished] | None) -> dict[str, Any]:
         "exceptions_count": event.exceptions_count,
         "error": None if event.error is None else storable(event.error),
         "outputs": pack(event.outputs).decode(),
+    }
+
+
+def _paused(run_id: str, event: RunPaused) -> dict[str, Any]:
+    return {
+        "run_id": run_id,
+        "elapsed": event.elapsed,
+        "total_tokens": event.total_tokens,
+        "total_steps": event.total_steps,
     }
 
 

@@ -18,7 +18,7 @@ from graphmill.storage.database import Database, Row
 from graphmill.storage.end_users import EndUser
 from graphmill.storage.events import unpack
 from graphmill.storage.tables import (
-    is_running,
+    is_open,
     message_feedbacks,
     message_files,
     messages,
@@ -175,7 +175,7 @@ _FEEDBACKS: Final = (
 )
 _END_ABANDONED: Final = (
     update(messages)
-    .where(messages_in_progress, messages.c.run_id.not_in(select(runs.c.id).where(is_running)))
+    .where(messages_in_progress, messages.c.run_id.not_in(select(runs.c.id).where(is_open)))
     .values(
         error=select(runs.c.error).where(runs.c.id == messages.c.run_id).scalar_subquery(),
         finished_at=bindparam("now"),

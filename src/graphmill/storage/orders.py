@@ -11,24 +11,35 @@ from sqlalchemy.dialects.sqlite import insert
 
 from graphmill.config import LogLevel
 from graphmill.dsl.model import VariableDefinition
+from graphmill.engine.events import RunStatus
 from graphmill.engine.run import Replacement, Run, Turn
 from graphmill.storage.database import Database
 from graphmill.storage.events import pack, unpack
-from graphmill.storage.tables import is_running, orders, runs
+from graphmill.storage.tables import is_open, orders, runs
 
 ADD_ORDER: Final = insert(orders).on_conflict_do_nothing()
 DROP_ORDER: Final = delete(orders).where(orders.c.run_id == bindparam("run_id"))
-_GOING_ON: Final = orders.c.run_id.in_(select(runs.c.id).where(is_running))
-_ORDERS: Final = select(orders.c.run).where(_GOING_ON).order_by(orders.c.created_at)
-_DROP_STALE: Final = delete(orders).where(~_GOING_ON)
+_ORDER: Final = select(orders.c.run).where(orders.c.run_id == bindparam("run_id"))
+_ORDERS: Final = (
+    select(orders.c.run)
+    .join(runs, runs.c.id == orders.c.run_id)
+    .where(runs.c.status == RunStatus.RUNNING.value)
+    .order_by(orders.c.created_at)
+)
+_DROP_STALE: Final = delete(orders).where(orders.c.run_id.not_in(select(runs.c.id).where(is_open)))
 
 
 class OrderStore:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def all(self) -> list[Run]:
-        """What an earlier process left, oldest first. Raises StoreError."""
+    async def get(self, run_id: str) -> Run | None:
+        """How a run was ordered that has not ended. Raises StoreError."""
+        row = await self._database.fetch_one(_ORDER, run_id=run_id)
+        return None if row is None else _run(unpack(row[0]))
+
+    async def running(self) -> list[Run]:
+        """What an earlier process left running, oldest first; paused runs wait on."""
         # Statements of one commit have no order: a run that began and ended in it may be here.
         await self._database.write(_DROP_STALE)
         return [_run(unpack(packed)) for (packed,) in await self._database.fetch_all(_ORDERS)]

@@ -17,7 +17,7 @@ from graphmill.storage.ocs_tasks import TaskStatus
 from graphmill.storage.tables import (
     brief_runs,
     conversations,
-    is_running,
+    is_open,
     journal,
     node_executions,
     ocs_tasks,
@@ -33,7 +33,7 @@ MINUTE: Final = 60.0
 UNFINISHED_SECONDS: Final = DAY
 """No upload takes longer; what seems to do is of a process that died."""
 
-_OLD_RUNS: Final = select(runs.c.id).where(runs.c.created_at < bindparam("before"), ~is_running)
+_OLD_RUNS: Final = select(runs.c.id).where(runs.c.created_at < bindparam("before"), ~is_open)
 _FORGET_RUN: Final = (
     delete(journal).where(journal.c.run_id == bindparam("id")),
     delete(node_executions).where(node_executions.c.run_id == bindparam("id")),
@@ -57,7 +57,7 @@ _OLD_CONVERSATIONS: Final = select(conversations.c.id).where(
 _OLD_EVENTS: Final = select(journal.c.run_id, journal.c.sequence).where(
     journal.c.at < bindparam("before"),
     # Whoever follows a run that goes on may still need its events.
-    journal.c.run_id.not_in(select(runs.c.id).where(is_running)),
+    journal.c.run_id.not_in(select(runs.c.id).where(is_open)),
 )
 _FORGET_EVENTS: Final = delete(journal).where(
     journal.c.run_id == bindparam("run_id"), journal.c.sequence == bindparam("sequence")

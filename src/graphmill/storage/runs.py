@@ -33,7 +33,7 @@ from graphmill.storage.search import (
     IS_BEHIND,
     match_of,
 )
-from graphmill.storage.tables import is_running, orders, runs, workflow_versions
+from graphmill.storage.tables import is_open, orders, runs, workflow_versions
 from graphmill.variables.values import Value
 
 KEYWORD_LENGTH: Final = 30
@@ -162,7 +162,7 @@ _FILTERS: Final[dict[str, ColumnElement[bool]]] = {
 }
 """By the parameter that asks for each."""
 
-_LOST: Final = and_(is_running, runs.c.id.not_in(select(orders.c.run_id)))
+_LOST: Final = and_(is_open, runs.c.id.not_in(select(orders.c.run_id)))
 _COUNT_LOST: Final = select(func.count(runs.c.id)).where(_LOST)
 _FAIL_LOST: Final = (
     update(runs)

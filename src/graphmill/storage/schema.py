@@ -16,7 +16,7 @@ from graphmill.storage import knowledge_search
 from graphmill.storage.search import ddl
 from graphmill.storage.tables import metadata
 
-REVISION: Final = "0007"
+REVISION: Final = "0008"
 """The newest file in `migrations/versions`."""
 
 

@@ -15,7 +15,6 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
-    literal_column,
 )
 
 metadata = MetaData()
@@ -81,11 +80,11 @@ runs = Table(
 """`first_sequence` and `last_sequence` number the run's RunStarted and RunFinished, which are kept
 in this row and nowhere else."""
 
-is_running = runs.c.status == literal_column("'running'")
-"""Spelled out: with a parameter, SQLite could not know that the index below is meant."""
+is_open = runs.c.finished_at.is_(None)
+"""Running or paused."""
 # Naming the condition for Postgres here would load its dialect into every server; the migration
 # that makes the index names it.
-Index("runs_going_on", runs.c.id, sqlite_where=is_running)
+Index("runs_open", runs.c.id, sqlite_where=is_open)
 
 node_executions = Table(
     "node_executions",
