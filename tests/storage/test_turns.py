@@ -96,14 +96,12 @@ async def test_turn_is_stored_whatever_its_commits(database: Database, commits: 
         started(run),
         *said("Hel", "lo"),
         VariableUpdated(("conversation", "count"), 1),
-        node("llm", process_data={"usage": usage_object(usage)}),
-        node("question-classifier", process_data={"usage": usage_object(usage)}),
-        node("code", process_data={"usage": "mine"}),
+        node("llm"),
         ResourcesRetrieved("kb", [{"position": 1}]),
         node("answer", outputs={"answer": "Hello", "files": [PHOTO]}),
         VariableUpdated(("conversation", "count"), 2),
         VariableUpdated(("loop", "count"), 9),
-        finished(),
+        finished(usage=usage),
     ]
     size = -(-len(events) // commits)
     groups = [events[i : i + size] for i in range(0, len(events), size)]
@@ -112,7 +110,7 @@ async def test_turn_is_stored_whatever_its_commits(database: Database, commits: 
     assert {
         "annotation_reply": None,
         "retriever_resources": [{"position": 1}],
-        "usage": usage_object(usage + usage),
+        "usage": usage_object(usage),
     } == message.metadata
     assert [("assistant", PHOTO), ("user", PHOTO)] == [
         (each.belongs_to, each.file) for each in message.files

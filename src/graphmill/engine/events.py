@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeAlias
 
+from graphmill.engine.usage import Usage
 from graphmill.variables.values import Value
 
 
@@ -248,6 +249,8 @@ class RunFinished:
     total_steps: int
     exceptions_count: int
     at: float
+    usage: Usage | None = None
+    """Of all models that were called; not recorded with the run."""
 
 
 Event: TypeAlias = (

@@ -105,10 +105,7 @@ class Feed:
             if self.is_closed and isinstance(self._events[-1], RunPaused):
                 return self._events[-1]
             if self.is_closed:
-                raise RunSuspended(
-                    f"The server stops. Run {self.run_id} goes on when it is back: look it up by "
-                    "this id."
-                )
+                raise RunSuspended(self.run_id)
             await self._news()
         event = self._events[-1]
         assert isinstance(event, RunFinished), "is_finished looked at the same event"

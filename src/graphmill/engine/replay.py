@@ -28,7 +28,7 @@ from graphmill.engine.events import (
 from graphmill.engine.frames import Work
 from graphmill.engine.graph import NodeClass
 from graphmill.engine.outcome import Failed, Outcome, Succeeded
-from graphmill.engine.usage import Usage
+from graphmill.engine.usage import Usage, usage_of
 from graphmill.errors import ReplayDiverged
 from graphmill.variables.selectors import Selector
 from graphmill.variables.values import Value
@@ -157,7 +157,7 @@ def _tell_streamed(work: Work, event: NodeFinished) -> None:
 
 
 def _outcome(event: NodeFinished, updates: tuple[tuple[Selector, Value], ...]) -> Outcome:
-    usage = _usage(event.metadata)
+    usage = _usage(event)
     if event.status is NodeStatus.SUCCEEDED:
         return Succeeded(
             event.outputs,
@@ -181,9 +181,13 @@ def _outcome(event: NodeFinished, updates: tuple[tuple[Selector, Value], ...]) -
     )
 
 
-def _usage(metadata: dict[str, Value] | None) -> Usage | None:
-    """The totals are all that the logs say, and all that is added up."""
-    tokens, price = (metadata or {}).get("total_tokens"), (metadata or {}).get("total_price")
+def _usage(event: NodeFinished) -> Usage | None:
+    """What the node used, as far as its logs say it: the parts, or else the totals."""
+    tokens, price = map((event.metadata or {}).get, ("total_tokens", "total_price"))
     if not isinstance(tokens, int):
         return None
+    for logged in (event.process_data, event.outputs):
+        parts = logged.get("usage")
+        if isinstance(parts, dict) and parts.get("total_tokens") == tokens:
+            return usage_of(parts)
     return Usage(tokens, prompt_price=Decimal(price) if isinstance(price, str) else None)

@@ -48,7 +48,7 @@ class Traversal:
 
     __slots__ = (
         "_clock", "_emit", "_exceptions", "_fail_run", "_new_id", "_paused", "_plan", "_ready",
-        "_root", "_run", "_started_at", "_starts", "_step_limit", "_steps", "_tokens",
+        "_root", "_run", "_started_at", "_starts", "_step_limit", "_steps", "_usage",
     )  # fmt: skip
 
     def __init__(
@@ -79,7 +79,7 @@ class Traversal:
         self._paused: dict[Work, Paused] = {}
         self._starts = 0
         self._steps = 0
-        self._tokens = 0
+        self._usage: Usage | None = None
         self._exceptions = 0
 
     @property
@@ -100,6 +100,10 @@ class Traversal:
         finally:
             self._emit = emit
         return works, untold(told, history)
+
+    @property
+    def _tokens(self) -> int:
+        return 0 if self._usage is None else self._usage.total_tokens
 
     @property
     def elapsed(self) -> float:
@@ -168,7 +172,7 @@ class Traversal:
         frame = work.frame
         if outcome.usage is not None:
             frame.spend(outcome.usage)
-            self._tokens += outcome.usage.total_tokens
+            self._usage = outcome.usage if self._usage is None else self._usage + outcome.usage
         if isinstance(outcome, Succeeded) and not outcome.handle:
             error = f"Branch node {work.step.node.id} completed without selecting a branch"
             outcome = Failed(error, "", outcome.inputs, outcome.process_data)
@@ -254,6 +258,7 @@ class Traversal:
             self._steps,
             self._exceptions,
             self._clock(),
+            self._usage,
         )
 
     def _pass(self, frame: Frame, index: int) -> None:

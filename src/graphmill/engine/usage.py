@@ -1,9 +1,9 @@
 """What model calls used and cost."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Final
+from typing import Any, Final
 
 from graphmill.variables.values import Value
 
@@ -88,6 +88,23 @@ def usage_object(usage: Usage) -> dict[str, Value]:
     }
 
 
+def usage_of(shown: Mapping[str, Any]) -> Usage:
+    """What `usage_object` made `shown` of."""
+    return Usage(
+        prompt_tokens=shown["prompt_tokens"],
+        completion_tokens=shown["completion_tokens"],
+        prompt_price=_price(shown["prompt_price"]),
+        completion_price=_price(shown["completion_price"]),
+        prompt_unit_price=_price(shown["prompt_unit_price"]),
+        completion_unit_price=_price(shown["completion_unit_price"]),
+        price_unit=Decimal(shown["prompt_price_unit"]),
+        currency=shown["currency"],
+        latency=shown["latency"],
+        time_to_first_token=shown["time_to_first_token"],
+        time_to_generate=shown["time_to_generate"],
+    )
+
+
 def usage_metadata(usage: Usage) -> dict[str, Value]:
     """What the metadata of an execution say of it (`nodes §4.6`)."""
     if usage == Usage():
@@ -102,6 +119,10 @@ def usage_metadata(usage: Usage) -> dict[str, Value]:
 def _text(price: Decimal | None) -> str | None:
     """Without an exponent: not every client reads 1E-7."""
     return None if price is None else format(price, "f")
+
+
+def _price(text: str | None) -> Decimal | None:
+    return None if text is None else Decimal(text)
 
 
 def _rounded(seconds: float | None) -> float | None:

@@ -1,7 +1,6 @@
 """A turn as it is stored: what a run of a chatflow adds to its conversation, in its commits."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from decimal import Decimal
 from typing import Any, Final, TypeAlias
 
 from sqlalchemy import ClauseElement, bindparam, update
@@ -35,9 +34,6 @@ from graphmill.variables.values import Value
 FROM_USER: Final = "user"
 FROM_APP: Final = "assistant"
 """To whom a file of a message belongs, in Dify's words."""
-
-MODEL_NODES: Final = frozenset({"llm", "parameter-extractor", "question-classifier"})
-"""Types of nodes whose process data tell what they used."""
 
 _ADD_CONVERSATION = insert(conversations)
 _BEGIN_TURN = _ADD_CONVERSATION.on_conflict_do_update(
@@ -81,7 +77,7 @@ Change: TypeAlias = tuple[ClauseElement, Parameters]
 class TurnRecorder:
     """Gathers what is said in the turn that `run` is. Give it all events, in their order."""
 
-    __slots__ = ("_files", "_resources", "_run", "_texts", "_turn", "_usage")
+    __slots__ = ("_files", "_resources", "_run", "_texts", "_turn")
 
     def __init__(self, run: Run, turn: Turn) -> None:
         self._run = run
@@ -89,7 +85,6 @@ class TurnRecorder:
         self._texts: list[str] = []
         self._files: list[File] = []
         self._resources: list[Mapping[str, Value]] = []
-        self._usage = Usage()
 
     def changes(self, events: Sequence[NumberedEvent]) -> Iterator[Change]:
         """What `events` change, each row once: statements of one commit have no order."""
@@ -125,11 +120,8 @@ class TurnRecorder:
             pass
 
     def _take_node(self, event: NodeFinished) -> None:
-        node_type = event.execution.node_type
-        used, files = event.process_data.get("usage"), event.outputs.get("files")
-        if node_type in MODEL_NODES and isinstance(used, dict):
-            self._usage += _usage_of(used)
-        if node_type == "answer" and isinstance(files, list):
+        files = event.outputs.get("files")
+        if event.execution.node_type == "answer" and isinstance(files, list):
             self._files += [item for item in files if isinstance(item, File)]
 
     def _begun(
@@ -207,7 +199,7 @@ class TurnRecorder:
         metadata = {
             "annotation_reply": None,
             "retriever_resources": self._resources,
-            "usage": usage_object(self._usage),
+            "usage": usage_object(finished.usage or Usage()),
         }
         return {
             "finished_at": finished.at,
@@ -230,24 +222,3 @@ class TurnRecorder:
                     "file": pack(file).decode(),
                 },
             )
-
-
-def _usage_of(shown: Mapping[str, Any]) -> Usage:
-    """What `usage_object` made `shown` of."""
-    return Usage(
-        prompt_tokens=shown["prompt_tokens"],
-        completion_tokens=shown["completion_tokens"],
-        prompt_price=_price(shown["prompt_price"]),
-        completion_price=_price(shown["completion_price"]),
-        prompt_unit_price=_price(shown["prompt_unit_price"]),
-        completion_unit_price=_price(shown["completion_unit_price"]),
-        price_unit=Decimal(shown["prompt_price_unit"]),
-        currency=shown["currency"],
-        latency=shown["latency"],
-        time_to_first_token=shown["time_to_first_token"],
-        time_to_generate=shown["time_to_generate"],
-    )
-
-
-def _price(text: str | None) -> Decimal | None:
-    return None if text is None else Decimal(text)
