@@ -9,6 +9,7 @@ from graphmill.cli.check import (
     check_files,
     find_problems,
     importable_packages,
+    served_datasets,
     served_models,
     served_tools,
 )
@@ -293,3 +294,35 @@ def test_a_provider_of_tools_that_nobody_serves_is_told(folder, provider, mapped
     has_tools = served_tools(Settings.model_validate({"tools": mapped}))
     problems = find_problems(Path("tool.yml"), has_tools=has_tools)
     assert warned == any(problem.code == "unmapped-tool" for problem in problems)
+
+
+@pytest.mark.parametrize(
+    ("knowledge", "warned"),
+    [
+        ([], True),
+        ([{"dataset": "other", "kind": "local", "name": "b"}], True),
+        ([{"dataset": "enc*", "kind": "local", "name": "b"}], False),
+        ([{"dataset": "*", "kind": "external", "name": "b", "endpoint": "http://kb"}], False),
+    ],
+)
+def test_datasets_that_nobody_serves_are_told(tmp_path, knowledge, warned):
+    search = {
+        "title": "Search",
+        "query_variable_selector": ["sys", "query"],
+        "dataset_ids": ["enc=="],
+        "retrieval_mode": "multiple",
+        "multiple_retrieval_config": {"top_k": 4},
+    }
+    path = tmp_path / "flow.yml"
+    path.write_text(workflow_text([START, node("a", "knowledge-retrieval", **search)]))
+    settings = Settings.model_validate({"knowledge": knowledge})
+    found = [
+        problem
+        for problem in find_problems(path, has_dataset=served_datasets(settings))
+        if problem.code == "unmapped-dataset"
+    ]
+    assert warned == bool(found)
+    if warned:
+        assert "This server has no dataset 'enc==', so searches fail" == found[0].message
+        assert "{dataset: 'enc==', kind: local, name: NAME}" in found[0].hint
+        assert "dataset_ids[0]" == found[0].field

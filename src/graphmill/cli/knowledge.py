@@ -87,7 +87,7 @@ def remove_documents(
                 return 1
             names = list(known) if everything else list(dict.fromkeys(wanted))
             await store.remove([known[each] for each in names])
-            typer.echo(f"Removed {len(names)} documents from {name}.")
+            typer.echo(f"Removed {len(names)} from {name}.")
             return 0
 
     return asyncio.run(remove())

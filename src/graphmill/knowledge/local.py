@@ -104,7 +104,7 @@ class LocalSource:
         whole = 0.0
         for word in list(dict.fromkeys(words_of(query)))[:MOST_WORDS]:
             holders = await self._store.with_word(self._name, word)
-            rarity = math.log1p(count / (len(holders) + 0.5))
+            rarity = math.log1p(count / (len(holders) + 1))
             whole += rarity
             for number, document_id in holders:
                 if document_id in document_ids:
