@@ -6,18 +6,15 @@ an await, and all waiting happens in the tasks of nodes or at the inbox.
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from time import monotonic
 from typing import Final
 
 from graphmill.engine.events import (
-    AgentLogged,
     Event,
-    FormClosed,
     ReasoningChunk,
-    ResourcesRetrieved,
     RunPaused,
     RunResumed,
     RunStatus,
@@ -27,12 +24,12 @@ from graphmill.engine.fanout import Feed
 from graphmill.engine.frames import Frame, Work
 from graphmill.engine.outcome import Failed, Outcome, Paused
 from graphmill.engine.plan import Plan
+from graphmill.engine.progress import Progress
 from graphmill.engine.run import Run
 from graphmill.engine.traversal import Traversal, raised
 from graphmill.errors import ReplayDiverged
 from graphmill.ports.runs import Journal
 from graphmill.variables.selectors import Selector
-from graphmill.variables.values import Value
 
 TURN_SECONDS: Final = 0.005
 """How long a run may keep the loop to itself before others get a turn."""
@@ -249,7 +246,7 @@ class Driver:
 
     def _attempt(self, work: Work) -> None:
         """Begin the first attempt of a node that waits."""
-        work.context.progress = _Progress(self, work)
+        work.context.progress = Progress(work.execution, _Listener(self, work))
         self._launch(work, work.step.run(work.context))
 
     def _complete(self, work: Work, outcome: Outcome | Paused) -> None:
@@ -351,8 +348,8 @@ class Driver:
                 )
 
 
-class _Progress:
-    """What one execution tells while it is under way."""
+class _Listener:
+    """Hears what one execution tells."""
 
     __slots__ = ("_driver", "_work")
 
@@ -360,65 +357,14 @@ class _Progress:
         self._driver = driver
         self._work = work
 
-    async def text(self, selector: Selector, text: str, *, is_final: bool = False) -> None:
-        frame = self._work.frame
-        if selector[1] not in self._work.streamed:
-            self._work.streamed += (selector[1],)
-        await self._driver.show(frame, frame.stream.chunk(selector, text, is_final=is_final))
+    async def hear(self, event: Event) -> None:
+        stream = self._work.frame.stream
+        if not isinstance(event, ReasoningChunk) or stream.shows_reasoning(event.node_id):
+            await self._driver.tell(event)
 
-    async def reasoning(self, text: str, *, is_final: bool = False) -> None:
-        node_id = self._work.execution.node_id
-        if self._work.frame.stream.shows_reasoning(node_id):
-            position = self._work.execution.position
-            await self._driver.tell(ReasoningChunk(node_id, text, is_final, position))
-
-    async def log(
-        self,
-        entry_id: str,
-        label: str,
-        *,
-        status: str,
-        data: Mapping[str, Value],
-        parent_id: str | None = None,
-        error: str | None = None,
-        metadata: Mapping[str, Value] | None = None,
-    ) -> None:
-        execution = self._work.execution
-        entry = AgentLogged(
-            execution.id,
-            execution.node_id,
-            entry_id,
-            label,
-            parent_id,
-            error,
-            status,
-            data,
-            metadata or {},
-            execution.position,
-        )
-        await self._driver.tell(entry)
-
-    async def form_closed(
-        self,
-        *,
-        rendered_content: str,
-        action_id: str,
-        action_text: str,
-        submitted: Mapping[str, Value],
-        expires_at: float,
-    ) -> None:
-        execution = self._work.execution
-        await self._driver.tell(
-            FormClosed(
-                execution.node_id,
-                execution.title,
-                rendered_content,
-                action_id,
-                action_text,
-                dict(submitted),
-                expires_at,
-            )
-        )
-
-    async def resources(self, resources: Sequence[Mapping[str, Value]]) -> None:
-        await self._driver.tell(ResourcesRetrieved(self._work.execution.node_id, resources))
+    async def hear_text(self, selector: Selector, text: str, *, is_final: bool) -> None:
+        work = self._work
+        if selector[1] not in work.streamed:
+            work.streamed += (selector[1],)
+        chunks = work.frame.stream.chunk(selector, text, is_final=is_final)
+        await self._driver.show(work.frame, chunks)

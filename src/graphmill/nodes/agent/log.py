@@ -4,7 +4,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from graphmill.engine.context import Progress
+from graphmill.engine.progress import Progress
 from graphmill.engine.usage import Usage, usage_metadata
 from graphmill.ids import new_id
 from graphmill.variables.values import Value

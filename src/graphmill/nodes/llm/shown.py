@@ -2,7 +2,7 @@
 
 from typing import Protocol
 
-from graphmill.engine.context import Progress
+from graphmill.engine.progress import Progress
 from graphmill.nodes.replies.thinking import Split, ThoughtSplitter
 from graphmill.variables.selectors import Selector
 
