@@ -324,6 +324,12 @@ class RunSuspended(GraphmillError):
     """The server stops. The run goes on when it is back: look it up by its id, or rejoin its
     events."""
 
+    def __init__(self, run_id: str) -> None:
+        super().__init__(
+            f"The server stops. Run {run_id} goes on when it is back: look it up by this id."
+        )
+        self.run_id = run_id
+
 
 class ReplayDiverged(GraphmillError):
     """What is recorded of a run does not fit its workflow: it cannot be continued."""

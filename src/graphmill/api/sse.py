@@ -22,9 +22,11 @@ HEADERS: Final = (
 )
 
 
-def frame(payload: bytes) -> bytes:
-    """One event; `payload` is JSON without line breaks."""
-    return b"data: " + payload + b"\n\n"
+def frame(payload: bytes, number: int | None = None) -> bytes:
+    """One event; `payload` is JSON without line breaks. Only readers who asked for it may be given
+    a `number`."""
+    head = b"" if number is None else b"id: %d\n" % number
+    return head + b"data: " + payload + b"\n\n"
 
 
 class EventStream:

@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any, Final
 
 from graphmill.dsl.model import VariableDefinition
-from graphmill.engine.run import Run, Turn
+from graphmill.engine.run import Replacement, Run, Turn
 from graphmill.errors import (
     ConversationNotFound,
     ConversationVariableNotFound,
@@ -179,6 +179,23 @@ class Conversations:
     async def answer_of(self, run_id: str) -> Message | None:
         """The message that a run answered; None when its conversation was deleted meanwhile."""
         return await self._messages.find_by_run(run_id)
+
+    async def past_turn(self, run_id: str, said: str) -> Turn:
+        """The turn that a run was, as far as its events show it; `said` is the text in these.
+        Raises ConversationNotFound when it was deleted."""
+        message = await self.answer_of(run_id)
+        if message is None:
+            raise ConversationNotFound("Conversation Not Exists.")
+        return Turn(
+            conversation_id=message.conversation_id,
+            message_id=message.id,
+            query=message.query,
+            number=0,
+            title="",
+            introduction="",
+            # Told when the answer is not what was said: it was replaced, or its pieces are pruned.
+            moderation=None if message.answer == said else Replacement(frozenset(), message.answer),
+        )
 
     async def rate(
         self, user: EndUser, message: Message, rating: str | None, content: str | None

@@ -65,7 +65,7 @@ class Runs:
         """Go on counting where an earlier process stopped."""
         self._numbers = await self._store.last_sequence_numbers()
 
-    async def history(self, run: Run) -> list[NumberedEvent]:
+    async def history(self, run: Run | RunRecord) -> list[NumberedEvent]:
         """What is recorded of `run`, oldest first. Raises StoreError."""
         return await self._journal.history(run.id)
 

@@ -16,7 +16,7 @@ from starlette.responses import HTMLResponse, Response
 from graphmill import errors
 from graphmill.api.answers import retry_after
 from graphmill.api.bodies import BodyRefused
-from graphmill.api.dify.answers import JsonAnswer
+from graphmill.api.dify.answers import JsonAnswer, run_header
 from graphmill.jsontext import encode
 
 logger = logging.getLogger(__name__)
@@ -168,8 +168,14 @@ def api_error(error: Exception) -> ApiError:
         answer.code,
         answer.message if answer.message is not None else str(error),
         parameter=error.parameter if isinstance(error, errors.InvalidParameter) else None,
-        headers=retry_after(error),
+        headers=_headers(error),
     )
+
+
+def _headers(error: Exception) -> Sequence[tuple[bytes, bytes]]:
+    if isinstance(error, errors.RunSuspended):
+        return run_header(error.run_id)
+    return retry_after(error)
 
 
 def envelope(error: ApiError) -> dict[str, str | int]:

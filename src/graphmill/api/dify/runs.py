@@ -1,8 +1,10 @@
 """Endpoints about runs: start, stop, look up, rejoin (`service-api §7, §13, §14, §15, §21`)."""
 
-from collections.abc import AsyncGenerator, Awaitable, Callable
+import asyncio
+import re
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from functools import partial
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from pydantic import BaseModel
 from starlette.types import ASGIApp
@@ -15,11 +17,16 @@ from graphmill.api.dify.requests import is_uuid, parse, read_object, required_us
 from graphmill.api.sse import EventStream, frame
 from graphmill.dsl.model import AppMode
 from graphmill.engine.run import Run
-from graphmill.errors import RunNotFound, WorkflowInvalid
+from graphmill.errors import InvalidParameter, RunNotFound, RunSuspended, WorkflowInvalid
 from graphmill.service.apps import App, Version
 from graphmill.service.runs import LiveRun
 from graphmill.storage.end_users import EndUser
 from graphmill.storage.runs import RunRecord
+
+MAX_WAIT_SECONDS: Final = 60.0
+"""Balancers cut connections that say nothing for longer."""
+
+_SEQUENCE: Final = re.compile(r"[0-9]{1,18}")
 
 SUCCESS = JsonAnswer(b'{"result":"success"}')
 
@@ -131,15 +138,31 @@ async def rejoin(call: Call) -> ASGIApp:
 async def _rejoined(call: Call) -> EventStream:
     query = call.query()
     user = await required_user(call, query.get("user"))
+    after = _read_so_far(call, query)
     run_id = call.path["run_id"]
     live = call.api.runs.find_live(call.app, run_id)
     if live is None or live.feed.is_finished:
         record = await call.api.runs.get(call.app, run_id if live is None else live.run.id)
         _require_owner(record, user)
+        if after is not None:
+            return await call.api.streams.past(call.app, record, after=after)
         return EventStream(_end(call, record))
     _require_owner(live.run, user)
+    if after is not None:
+        return EventStream(call.api.streams.behind(live, after))
     snapshot = query.get("include_state_snapshot", "").lower() == "true"
     return EventStream(call.api.streams.rest(live, now=live.feed.position, snapshot=snapshot))
+
+
+def _read_so_far(call: Call, query: Mapping[str, str]) -> int | None:
+    """The sequence number that the caller has read up to, in whichever of two ways it says that;
+    None when it does not count events, as most do not."""
+    text = query.get("after") or call.header(b"last-event-id")
+    if not text:
+        return None
+    if not _SEQUENCE.fullmatch(text):
+        raise InvalidParameter("after must be the number of an event, or 0", "after")
+    return int(text)
 
 
 async def _end(call: Call, record: RunRecord) -> AsyncGenerator[bytes, None]:

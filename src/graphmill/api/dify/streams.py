@@ -7,7 +7,8 @@ from dataclasses import replace
 from typing import Final
 from weakref import WeakValueDictionary
 
-from graphmill.api.dify.errors import ApiError
+from graphmill.api.dify.answers import run_header
+from graphmill.api.dify.errors import ApiError, api_error
 from graphmill.api.dify.events import Payload, RunFrames, error_payload
 from graphmill.api.dify.turn_events import (
     audio_piece,
@@ -20,6 +21,7 @@ from graphmill.api.dify.turn_events import (
 )
 from graphmill.api.dify.wire import Wire
 from graphmill.api.sse import PING, EventStream, frame
+from graphmill.dsl.model import AppMode
 from graphmill.engine.events import (
     Event,
     NodeFinished,
@@ -30,12 +32,14 @@ from graphmill.engine.events import (
     TextChunk,
 )
 from graphmill.engine.run import Run, Turn
-from graphmill.errors import StoreError
+from graphmill.errors import RunSuspended, StoreError
 from graphmill.ports.runs import NumberedEvent
+from graphmill.service.apps import App
 from graphmill.service.conversations import Conversations
 from graphmill.service.runs import LiveRun, Runs
 from graphmill.service.speech import Narration, Speech
 from graphmill.service.speech_features import SpeechFeatures
+from graphmill.storage.runs import RunRecord
 
 AUDIO_BYTES: Final = 24 * 1024
 """Of one event. A multiple of 3: its Base64 needs no padding before the last piece."""
@@ -60,7 +64,7 @@ class Streams:
     def answer(self, live: LiveRun, features: SpeechFeatures) -> EventStream:
         """All of a run for the caller who started it; spoken along when its app has that feature.
         Nothing is spoken for those who join later."""
-        headers = ((b"x-workflow-run-id", live.run.id.encode()),)
+        headers = run_header(live.run.id)
         if not features.speaks_along:
             return EventStream(self._whole(live), headers=headers)
         narration = self._speech.narration(features.voice)
@@ -91,6 +95,7 @@ class Streams:
                         yield frame(self._wire.encode(audio_piece(live.run, b"")))
                         batch = [end]
                 yield await self._told(live.run, frames, batch)
+            yield self._farewell(live)
         except StoreError as error:
             yield self._broken_off(live.run, error)
 
@@ -109,8 +114,39 @@ class Streams:
                     yield frames.encode(filter(None, map(_outline, earlier)))
                 if len(earlier) < len(batch):
                     yield await self._told(live.run, frames, batch[len(earlier) :])
+            yield self._farewell(live)
         except StoreError as error:
             yield self._broken_off(live.run, error)
+
+    async def behind(self, live: LiveRun, after: int) -> AsyncGenerator[bytes, None]:
+        """All of a run behind sequence number `after`, in frames with numbers.
+
+        Nothing is told before it is stored: whoever has read up to a number can go on behind it
+        after a crash. When the server stops, the stream ends where it is."""
+        yield PING
+        try:
+            async for batch in self._runs.follow(live, after=after):
+                await self._runs.committed(live)
+                told = await self._numbered(live.run, batch)
+                yield b"".join([frame(payload, number) for number, payload in told])
+        except StoreError as error:
+            yield self._broken_off(live.run, error)
+
+    async def past(self, app: App, record: RunRecord, *, after: int | None = None) -> EventStream:
+        """All that is recorded of the events of a run. With `after`, those behind that sequence
+        number, in frames with numbers. Raises ConversationNotFound or StoreError."""
+        history = await self._runs.history(record)
+        turn = None
+        if app.info.mode is AppMode.ADVANCED_CHAT:
+            said = _text_in(history)
+            turn = await self._conversations.past_turn(record.id, said)
+        told = await self._numbered(_run_of(record, turn), history)
+        frames = [
+            frame(payload, None if after is None else number)
+            for number, payload in told
+            if number > (after or 0)
+        ]
+        return EventStream(_at_once(b"".join(frames)))
 
     async def _audio(self, run: Run, narration: Narration) -> AsyncGenerator[bytes, None]:
         """In pieces that no client finds too long for a line."""
@@ -130,24 +166,45 @@ class Streams:
     async def _told(self, run: Run, frames: RunFrames, batch: Sequence[NumberedEvent]) -> bytes:
         """`batch` as frames; behind the end of a turn follows what became of its message."""
         told = frames.batch(batch)
-        _, last = batch[-1]
-        if run.turn is not None and isinstance(last, RunFinished):
-            for payload in await self._end_of_turn(run, run.turn, last):
-                told += frame(self._wire.encode(payload))
+        for _, payload in await self._end_of_turn(run, batch):
+            told += frame(self._wire.encode(payload))
         return told
 
-    async def _end_of_turn(self, run: Run, turn: Turn, finished: RunFinished) -> list[Payload]:
+    async def _numbered(self, run: Run, batch: Sequence[NumberedEvent]) -> list[tuple[int, bytes]]:
+        """The payloads of `batch` with their numbers. What follows the end of a turn is numbered
+        on, so that it can be missed and found again like any event."""
+        tell = teller(run)
+        told = [(number, payload) for number, event in batch if (payload := tell(event))]
+        told += await self._end_of_turn(run, batch)
+        return [(number, self._wire.encode(payload)) for number, payload in told]
+
+    async def _end_of_turn(
+        self, run: Run, batch: Sequence[NumberedEvent]
+    ) -> list[tuple[int, Payload]]:
         """In the order that was recorded; newer versions of Dify tell the end of the run last."""
+        turn = run.turn
+        number, finished = batch[-1] if batch else (0, None)
+        if turn is None or not isinstance(finished, RunFinished):
+            return []
         envelope = turn_envelope(run, turn)
         if finished.status is RunStatus.FAILED:
-            return [turn_failed(envelope, run_failed(finished.error))]
+            return [(number + 1, turn_failed(envelope, run_failed(finished.error)))]
         message = await self._conversations.answer_of(run.id)
         if message is None:
             return []
-        ended = message_ended(envelope, message)
+        ended = (number + 2, message_ended(envelope, message))
         if turn.moderation is not None and message.answer == turn.moderation.answer:
-            return [message_replaced(envelope, message), ended]
+            return [(number + 1, message_replaced(envelope, message)), ended]
         return [ended]
+
+    def _farewell(self, live: LiveRun) -> bytes:
+        """What ends the stream of a run that this process will not bring to its end; its reader
+        cannot know that by itself."""
+        if not self._runs.is_closing or live.feed.is_finished:
+            return b""
+        return frame(
+            self._wire.encode(error_payload(api_error(RunSuspended(live.run.id)), live.run))
+        )
 
     def _broken_off(self, run: Run, fault: StoreError) -> bytes:
         logger.error("The stream of run %s breaks off: %s", run.id, fault.for_operator())
@@ -159,6 +216,27 @@ class Streams:
 
 def _text_in(batch: Sequence[NumberedEvent]) -> str:
     return "".join([event.text for _, event in batch if isinstance(event, TextChunk)])
+
+
+async def _at_once(frames: bytes) -> AsyncGenerator[bytes, None]:
+    yield frames
+
+
+def _run_of(record: RunRecord, turn: Turn | None) -> Run:
+    """As far as it shows in events."""
+    return Run(
+        id=record.id,
+        task_id=record.task_id,
+        app_id=record.app_id,
+        workflow_id=record.workflow_id,
+        version=record.version,
+        sequence_number=record.sequence_number,
+        end_user_id=record.end_user_id,
+        user=record.session_id,
+        inputs={},
+        created_at=record.created_at,
+        turn=turn,
+    )
 
 
 def _outline(event: Event) -> Event | None:
