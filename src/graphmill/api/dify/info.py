@@ -16,7 +16,6 @@ from graphmill.api.dify.requests import DEFAULT_USER, is_uuid
 from graphmill.dsl.model import Workflow
 from graphmill.errors import EndUserNotFound
 from graphmill.jsontext import encode
-from graphmill.service.apps import App
 from graphmill.variables.files import WORKSPACE_ID
 
 _DISABLED: Final = {"enabled": False}
@@ -78,9 +77,7 @@ async def parameters(call: Call) -> ASGIApp:
         raise app_unavailable()
     limits = call.api.settings.limits.uploads_mb
     content: dict[str, Any] = {
-        **{name: _feature(app, name) for name in _FEATURES},
-        "user_input_form": list(_form(app.workflow)),
-        "file_upload": file_upload(app.features.get("file_upload") or {}),
+        **form_of(app.workflow),
         "system_parameters": {
             "image_file_size_limit": limits.image,
             "video_file_size_limit": limits.video,
@@ -150,25 +147,41 @@ async def end_user(call: Call) -> ASGIApp:
     return JsonAnswer(encode(content))
 
 
-def _feature(app: App, name: str) -> object:
-    stored = app.features.get(name)
-    return _FEATURES[name] if stored is None else stored
+def form_of(workflow: Workflow) -> dict[str, Any]:
+    """What a page needs to know to ask for inputs."""
+    stored = workflow.features
+    return {
+        **{
+            name: default if stored.get(name) is None else stored[name]
+            for name, default in _FEATURES.items()
+        },
+        "user_input_form": list(_form(workflow)),
+        "file_upload": file_upload(stored.get("file_upload")),
+    }
 
 
 def _form(workflow: Workflow) -> Iterator[dict[str, dict[str, Any]]]:
     """The variables of the start node as the DSL has them, with what older clients expect to be
     there (`§25`, choice 27)."""
     start = next((node for node in workflow.nodes if node.type == "start"), None)
-    for variable in start.data.get("variables") or () if start is not None else ():
-        control = variable.get("type", "text-input")
+    variables = start.data.get("variables") if start is not None else None
+    # The file may be one that can be read and not run: its variables may be anything.
+    for variable in map(_mapping, variables if isinstance(variables, list) else ()):
+        control = str(variable.get("type", "text-input"))
         default = {"default": ""} if control in _TEXT_CONTROLS else {}
         yield {control: {**default, "required": False, **variable}}
 
 
-def file_upload(stored: Mapping[str, Any]) -> dict[str, Any]:
+def _mapping(value: object) -> Mapping[str, Any]:
+    """`value`, if it is what it should be."""
+    return value if isinstance(value, dict) else {}
+
+
+def file_upload(feature: object) -> dict[str, Any]:
     """As stored; the oldest files know images only, and the oldest clients ask for them only
     (`§25`, choice 28)."""
-    image = {**_IMAGE_UPLOAD, **(stored.get("image") or {})}
+    stored = _mapping(feature)
+    image = {**_IMAGE_UPLOAD, **_mapping(stored.get("image"))}
     upload = {**stored, "image": image}
     if image["enabled"] and "allowed_file_types" not in stored:
         upload |= {
