@@ -26,9 +26,13 @@ class Client:
         self.sent.append(message)
 
     async def read(
-        self, batches: AsyncGenerator[bytes, None], *, silence_seconds: float = SILENCE
+        self,
+        batches: AsyncGenerator[bytes, None],
+        *,
+        beside: AsyncGenerator[bytes, None] | None = None,
+        silence_seconds: float = SILENCE,
     ) -> None:
-        stream = EventStream(batches, silence_seconds=silence_seconds)
+        stream = EventStream(batches, beside=beside, silence_seconds=silence_seconds)
         await stream({"type": "http"}, self.receive, self.send)
 
     @property
@@ -55,6 +59,15 @@ async def test_each_batch_is_one_write_and_the_last_write_ends_the_body(client: 
     await client.read(yielding(b"one", b"two"))
     assert [b"one", b"two", b""] == client.bodies
     assert [True, True, None] == [message.get("more_body") for message in client.sent[1:]]
+
+
+async def test_what_is_beside_is_written_as_it_comes_until_the_batches_end(client: Client) -> None:
+    await client.read(
+        yielding(b"one", b"two", seconds=0.03),
+        beside=yielding(*[b"aside"] * 9, seconds=0.02),
+        silence_seconds=9,
+    )
+    assert [b"aside", b"one", b"aside", b"two", b""] == client.bodies
 
 
 async def test_headers_forbid_caching_and_buffering(client: Client) -> None:

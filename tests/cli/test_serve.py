@@ -259,9 +259,9 @@ def test_configuration_named_on_the_command_line_has_to_be_there(tmp_path: Path)
 
 
 def test_sections_without_use_are_told(tmp_path: Path) -> None:
-    with serving(tmp_path, {"speech": {}}) as server:
+    with serving(tmp_path, {"cluster": {}}) as server:
         [record] = server.logged()
-    assert ("warning", True) == (record["level"], "speech" in record["event"])
+    assert ("warning", True) == (record["level"], "cluster" in record["event"])
 
 
 def test_interrupted_run_on_the_terminal_is_stopped(tmp_path: Path, echo_url: str) -> None:

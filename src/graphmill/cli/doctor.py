@@ -33,12 +33,12 @@ from graphmill.ports.code import Standing
 from graphmill.sandbox.packages import requested_modules
 from graphmill.sandbox.templates import InlineTemplates
 from graphmill.service.reading import content_of, environment_of, read_workflow
+from graphmill.speech import espeak
 from graphmill.storage.database import FILE_NAME
 from graphmill.wiring import build_bench, open_sandbox
 
 NOT_BUILT: Final = {
     "chatflows": "apps of mode advanced-chat cannot run",
-    "speech": "no text to speech, no speech to text",
     "Nextcloud": "no OCS API",
     "Postgres": "SQLite only",
     "cluster": "one process only",
@@ -92,6 +92,7 @@ def _findings(config: Path | None) -> Iterator[Finding]:
     if not settings.sandbox.python_is_remote:
         yield _packages(settings)
     yield _models(settings)
+    yield _speech(settings)
     if guard.mark is not Mark.BAD:
         yield from asyncio.run(_apps(settings))
     yield Finding(Mark.GOOD, "node types", ", ".join(sorted(NODE_TYPES)))
@@ -200,6 +201,18 @@ def _models(settings: Settings) -> Finding:
         hint = f"the demo model needs {' and '.join(missing_packages())}: make demo"
         return Finding(Mark.ODD, "models", f"{', '.join(entries)}; {hint}")
     return Finding(Mark.GOOD, "models", ", ".join(entries))
+
+
+def _speech(settings: Settings) -> Finding:
+    spoken, written = settings.speech.text_to_speech, settings.speech.speech_to_text
+    heard = "no speech to text" if written is None else f"speech to text by {written.model}"
+    if spoken.kind == "espeak" and espeak.missing_packages():
+        return Finding(
+            Mark.ABSENT,
+            "speech",
+            f"no text to speech without {' and '.join(espeak.missing_packages())}; {heard}",
+        )
+    return Finding(Mark.GOOD, "speech", f"text to speech by {spoken.model or spoken.kind}; {heard}")
 
 
 async def _apps(settings: Settings) -> list[Finding]:
