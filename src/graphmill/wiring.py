@@ -9,10 +9,13 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
+from graphmill.api.dify.details import encoded_detail
+from graphmill.api.dify.wire import Wire
 from graphmill.background import Background
 from graphmill.config import (
+    AppSettings,
     KnowledgeSettings,
     ModelSettings,
     Settings,
@@ -26,9 +29,9 @@ from graphmill.errors import ConfigInvalid
 from graphmill.files.local import LocalFiles
 from graphmill.files.s3 import S3Files
 from graphmill.files.signing import UrlSigner, load_key
+from graphmill.ids import app_id_of
 from graphmill.knowledge.configured import ConfiguredKnowledge, MappedSource
 from graphmill.knowledge.external import ExternalSource
-from graphmill.knowledge.intake import Intake
 from graphmill.knowledge.local import LocalSource
 from graphmill.knowledge.source import Source
 from graphmill.models import demo, openai
@@ -57,6 +60,8 @@ from graphmill.service.file_access import FileAccess
 from graphmill.service.loose_files import LooseFiles
 from graphmill.service.recovery import recover
 from graphmill.service.reload import reload_on_change
+from graphmill.service.repeats import Repeats
+from graphmill.service.reports import Reports, Webhook, key_of
 from graphmill.service.retention import clear_up, index_regularly, prune_regularly
 from graphmill.service.runs import Runs
 from graphmill.service.secrets import SecretCheck
@@ -88,11 +93,16 @@ from graphmill.storage.ocs_providers import ProviderStore
 from graphmill.storage.ocs_tasks import TaskStore
 from graphmill.storage.orders import OrderStore
 from graphmill.storage.prune import Pruner
+from graphmill.storage.reports import ReportStore
+from graphmill.storage.request_keys import RequestKeyStore
 from graphmill.storage.runs import RunStore
 from graphmill.storage.uploads import UploadStore
 from graphmill.tools.configured import configured_providers
 from graphmill.tools.toolbox import ConfiguredTools
 from graphmill.tools.workflow import Apps, NoApps
+
+if TYPE_CHECKING:
+    from graphmill.knowledge.intake import Intake
 
 NOT_BUILT: Final = frozenset({"cluster"})
 """Sections of the configuration that nothing reads yet."""
@@ -178,6 +188,13 @@ async def build(settings: Settings) -> AsyncIterator[Services]:
         dispatcher = Dispatcher(journal, limits=_limits(settings))
         stack.push_async_callback(dispatcher.close)
         run_store = RunStore(database)
+        webhooks = await stack.enter_async_context(_webhooks(settings.apps))
+        reports = Reports(
+            ReportStore(database),
+            run_store,
+            webhooks,
+            partial(encoded_detail, Wire(uploads.url_of)),
+        )
         limits = settings.limits
         runs = Runs(
             dispatcher,
@@ -185,6 +202,7 @@ async def build(settings: Settings) -> AsyncIterator[Services]:
             run_store,
             files,
             slots=Slots(total=limits.runs, per_app=limits.runs_per_app),
+            reports=reports,
         )
         calls.open(catalog, runs)
         await runs.open()
@@ -195,6 +213,7 @@ async def build(settings: Settings) -> AsyncIterator[Services]:
         background = Background()
         stack.push_async_callback(background.cancel)
         background.start(reload_on_change(catalog), name="reload")
+        background.start(reports.send_all(), name="webhooks")
         background.start(prune_regularly(storage.pruner.prune), name="retention")
         background.start(index_regularly(run_store.index_keywords), name="index")
         background.start(clear_up(storage.pruner.clear_up), name="clear up")
@@ -205,6 +224,7 @@ async def build(settings: Settings) -> AsyncIterator[Services]:
             settings,
             catalog,
             runs,
+            Repeats(RequestKeyStore(database), runs),
             conversations,
             Suggestions(models, messages),
             speech,
@@ -213,6 +233,21 @@ async def build(settings: Settings) -> AsyncIterator[Services]:
             ocs,
             sandbox,
         )
+
+
+@asynccontextmanager
+async def _webhooks(apps: Sequence[AppSettings]) -> AsyncIterator[dict[str, Webhook]]:
+    """By the ids of their apps. Each has a client of its own, as tools have."""
+    async with AsyncExitStack() as stack:
+        yield {
+            app_id_of(app.slug): Webhook(
+                app.webhook.url,
+                key_of(app.webhook.secret.get_secret_value()),
+                await stack.enter_async_context(_client(_service_rules(app.webhook.url))),
+            )
+            for app in apps
+            if app.webhook is not None
+        }
 
 
 @asynccontextmanager
@@ -436,9 +471,12 @@ async def _bench_knowledge(
 @asynccontextmanager
 async def open_intake(
     settings: Settings, entry: KnowledgeSettings
-) -> AsyncIterator[tuple[Intake, LooseFiles]]:
+) -> AsyncIterator[tuple["Intake", LooseFiles]]:
     """What takes documents into the base of `entry`, and where it finds them. Raises ConfigInvalid
     or StoreError."""
+    # Keeps start-up fast: no server takes anything in.
+    from graphmill.knowledge.intake import Intake  # noqa: PLC0415
+
     async with AsyncExitStack() as stack:
         files = LooseFiles(await stack.enter_async_context(_outbound(settings)))
         storage = await stack.enter_async_context(open_storage(settings))

@@ -129,7 +129,7 @@ async def test_what_is_there_already_is_not_taken_in_again(tmp_path: Path) -> No
             await world.add("b", "lunch", year="2000"),
         ]
         assert 4 == len(world.calls)
-        assert 2 == await world.store.count("handbook")
+        assert 2 == len(await world.store.numbers("handbook"))
         assert [] == await world.found("leave", weights=ONLY_WORDS)
     assert [Taken.ADDED, Taken.UNCHANGED, Taken.REPLACED, Taken.REPLACED, Taken.ADDED] == taken
 

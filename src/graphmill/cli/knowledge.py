@@ -61,7 +61,7 @@ def list_documents(settings: Settings, name: str | None) -> None:
             store = SqlKnowledge(storage.database)
             for base in await store.bases() if name is None else [name]:
                 documents = await store.documents(base)
-                segments = await store.count(base)
+                segments = len(await store.numbers(base))
                 typer.echo(f"{base}: {len(documents)} documents, {segments} segments")
                 for document in documents:
                     typer.echo(f"  {document.name}{_shown(document)}")

@@ -13,7 +13,7 @@ from graphmill.errors import DocumentUnreadable, KnowledgeFailed
 from graphmill.ids import new_id
 from graphmill.jsontext import storable
 from graphmill.knowledge.segments import cut
-from graphmill.knowledge.vectors import packed
+from graphmill.knowledge.vectors import embedding_name, packed
 from graphmill.knowledge.words import words_of
 from graphmill.ports.documents import DocumentReader
 from graphmill.ports.knowledge import Document, KnowledgeStore, NewSegment
@@ -105,9 +105,3 @@ class Intake:
         sizes = f"{settings.segments.tokens} {settings.segments.overlap}"
         parts = (embedding_name(settings), sizes, jsontext.encode(dict(metadata)).decode())
         return sha256("\n".join(parts).encode() + b"\n" + content).hexdigest()
-
-
-def embedding_name(settings: KnowledgeSettings) -> str:
-    """How documents name the model of their vectors; empty for those without vectors."""
-    model = settings.embedding
-    return "" if model is None else f"{model.provider}:{model.name}:{model.text_prefix}"

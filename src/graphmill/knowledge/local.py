@@ -11,8 +11,7 @@ from typing import Final
 from graphmill.config import EmbeddingSettings, KnowledgeSettings
 from graphmill.errors import KnowledgeFailed
 from graphmill.knowledge.filters import passes
-from graphmill.knowledge.intake import embedding_name
-from graphmill.knowledge.vectors import packed, similarities
+from graphmill.knowledge.vectors import embedding_name, packed, similarities
 from graphmill.knowledge.words import words_of
 from graphmill.ports.knowledge import (
     Document,
@@ -99,15 +98,15 @@ class LocalSource:
     async def _by_words(self, query: str, document_ids: Set[str]) -> dict[int, float]:
         """Share of the query's words that a segment has; the rarer a word in the base, the more
         it counts."""
-        count = await self._store.count(self._name)
+        numbers = await self._store.numbers(self._name)
         scores: dict[int, float] = {}
         whole = 0.0
         for word in list(dict.fromkeys(words_of(query)))[:MOST_WORDS]:
-            holders = await self._store.with_word(self._name, word)
-            rarity = math.log1p(count / (len(holders) + 1))
+            holders = [each for each in await self._store.with_word(word) if each in numbers]
+            rarity = math.log1p(len(numbers) / (len(holders) + 1))
             whole += rarity
-            for number, document_id in holders:
-                if document_id in document_ids:
+            for number in holders:
+                if numbers[number] in document_ids:
                     scores[number] = scores.get(number, 0.0) + rarity
         return {number: score / whole for number, score in scores.items()}
 

@@ -9,6 +9,7 @@ from array import array
 from collections.abc import Iterable, Sequence
 from operator import mul
 
+from graphmill.config import KnowledgeSettings
 from graphmill.errors import KnowledgeFailed
 
 
@@ -32,3 +33,9 @@ def similarities(query: bytes, others: Iterable[bytes]) -> list[float]:
             )
         found.append(max(0.0, sum(map(mul, wanted, memoryview(other).cast("f")))))
     return found
+
+
+def embedding_name(settings: KnowledgeSettings) -> str:
+    """How documents name what made their vectors; empty for those without vectors."""
+    model = settings.embedding
+    return "" if model is None else f"{model.provider}:{model.name}:{model.text_prefix}"

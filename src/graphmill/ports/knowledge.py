@@ -162,12 +162,12 @@ class KnowledgeStore(Protocol):
         """(number of the segment, id of its document, vector)"""
         ...
 
-    async def with_word(self, base: str, word: str) -> list[tuple[int, str]]:
-        """(number of the segment, id of its document)"""
+    async def numbers(self, base: str) -> dict[int, str]:
+        """Number of each segment → id of its document."""
         ...
 
-    async def count(self, base: str) -> int:
-        """Segments."""
+    async def with_word(self, word: str) -> list[int]:
+        """Numbers of segments of all bases."""
         ...
 
     async def segments(self, numbers: Sequence[int]) -> list[StoredSegment]: ...

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
-from sqlalchemy import bindparam, delete, func, insert, select, text
+from sqlalchemy import bindparam, delete, insert, select, text
 
 from graphmill import jsontext
 from graphmill.jsontext import storable
@@ -33,7 +33,9 @@ _REMOVE_NAMED_SEGMENTS = delete(segments).where(segments.c.document_id.in_(_NAME
 _VECTORS = select(segments.c.number, segments.c.document_id, segments.c.vector).where(
     segments.c.base == bindparam("base"), segments.c.vector.is_not(None)
 )
-_COUNT = select(func.count()).select_from(segments).where(segments.c.base == bindparam("base"))
+_NUMBERS = select(segments.c.number, segments.c.document_id).where(
+    segments.c.base == bindparam("base")
+)
 _SEGMENTS = text(
     "SELECT number, id, document_id, position, content FROM knowledge_segments"
     " WHERE number IN (SELECT value FROM json_each(:numbers))"
@@ -81,15 +83,15 @@ class SqlKnowledge:
         rows = await self._database.fetch_all(_VECTORS, base=base)
         return [(number, document_id, vector) for number, document_id, vector in rows]
 
-    async def with_word(self, base: str, word: str) -> list[tuple[int, str]]:
-        quoted = '"' + storable(word).replace('"', '""') + '"'
-        rows = await self._database.fetch_all(WITH_WORD, base=base, word=quoted)
-        return [(number, document_id) for number, document_id in rows]
+    async def numbers(self, base: str) -> dict[int, str]:
+        # One index holds all of it: the rows themselves are long.
+        rows = await self._database.fetch_all(_NUMBERS, base=base)
+        return {row[0]: row[1] for row in rows}
 
-    async def count(self, base: str) -> int:
-        row = await self._database.fetch_one(_COUNT, base=base)
-        assert row is not None, "a count is always there"
-        return int(row[0])
+    async def with_word(self, word: str) -> list[int]:
+        # Joined with the segments, this would read every one of them.
+        quoted = '"' + storable(word).replace('"', '""') + '"'
+        return [number for (number,) in await self._database.fetch_all(WITH_WORD, word=quoted)]
 
     async def segments(self, numbers: Sequence[int]) -> list[StoredSegment]:
         listed = jsontext.encode(list(numbers)).decode()

@@ -17,8 +17,4 @@ DDL: Final = (
     END""",
 )
 
-WITH_WORD: Final = text(
-    "SELECT s.number, s.document_id FROM knowledge_search"
-    " JOIN knowledge_segments s ON s.number = knowledge_search.rowid"
-    " WHERE knowledge_search MATCH :word AND s.base = :base"
-)
+WITH_WORD: Final = text("SELECT rowid FROM knowledge_search WHERE knowledge_search MATCH :word")

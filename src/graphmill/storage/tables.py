@@ -115,6 +115,28 @@ orders = Table(
 )
 """Runs that were not over after their first commit, until they are."""
 
+request_keys = Table(
+    "request_keys",
+    metadata,
+    Column("app_id", Text, primary_key=True),
+    Column("key", Text, primary_key=True),
+    Column("run_id", Text, nullable=False),
+    Column("fingerprint", Text, nullable=False),
+    Index("request_keys_by_run", "run_id"),
+)
+"""Which run a key of a request has started, and what was asked for."""
+
+reports = Table(
+    "reports",
+    metadata,
+    Column("run_id", Text, primary_key=True),
+    Column("app_id", Text, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("due_at", Double, nullable=False),
+    Index("reports_by_time", "due_at"),
+)
+"""Ended runs whose webhook has not taken notice yet."""
+
 uploads = Table(
     "uploads",
     metadata,
@@ -327,6 +349,6 @@ knowledge_segments = Table(
     Column("content", Text, nullable=False),
     Column("words", Text, nullable=False),
     Index("knowledge_segments_by_document", "document_id"),
-    Index("knowledge_segments_by_base", "base"),
+    Index("knowledge_segments_by_base", "base", "document_id"),
 )
 """Pieces of the documents; `words` is what `knowledge_search` finds them by."""

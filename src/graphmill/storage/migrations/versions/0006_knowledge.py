@@ -34,7 +34,7 @@ def upgrade() -> None:
         sa.Column("words", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("number"),
     )
-    op.create_index("knowledge_segments_by_base", "knowledge_segments", ["base"])
+    op.create_index("knowledge_segments_by_base", "knowledge_segments", ["base", "document_id"])
     op.create_index("knowledge_segments_by_document", "knowledge_segments", ["document_id"])
     for statement in DDL:
         op.get_bind().exec_driver_sql(statement)
