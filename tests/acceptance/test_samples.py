@@ -144,6 +144,14 @@ def test_merge_reports_every_page_whatever_its_status(server: ServerProcess) -> 
     assert "without a key 401: {" in report
 
 
+def test_savings_pays_in_until_the_goal_is_reached(server: ServerProcess) -> None:
+    events = run(server, "savings")
+    assert 4 == sum(event["event"] == "iteration_next" for event in events)
+    outputs = finish(events)["outputs"]
+    assert 4 == outputs["years"]
+    assert ["Year 1: 1050.0", "Year 4: 4525.63"] == [outputs["plan"][0], outputs["plan"][-1]]
+
+
 def test_fallback_hands_on_the_page_when_there_is_one(server: ServerProcess) -> None:
     end = finish(run(server, "fallback", inputs={}))
     assert ("succeeded", 200) == (end["status"], end["outputs"]["status"])
