@@ -6,6 +6,7 @@ explains them all.
 
 import difflib
 import re
+from base64 import b64decode
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from enum import StrEnum
@@ -50,6 +51,7 @@ FilePath = Annotated[Path, AfterValidator(_from_folder)]
 OptionalText = Annotated[str | None, BeforeValidator(_filled)]
 OptionalSecret = Annotated[SecretStr | None, BeforeValidator(_filled)]
 HttpUrl = Annotated[str, Field(pattern=r"^https?://[^/\s]+")]
+_SIGNING_SECRET: Final = "whsec_"
 ApiKey = Annotated[SecretStr, Field(min_length=1)]
 RateWindow: TypeAlias = tuple[PositiveInt, PositiveFloat] | Literal[False]
 """Calls and seconds."""
@@ -128,6 +130,30 @@ class LogLevel(StrEnum):
     FULL = "full"
 
 
+class WebhookSettings(Section):
+    """Who is told of the end of an app's runs."""
+
+    url: HttpUrl
+    secret: Annotated[SecretStr, Field(min_length=1)]
+    """`whsec_` and Base64, as Standard Webhooks has it, or any text."""
+
+    @property
+    def key(self) -> bytes:
+        """What signatures are made with."""
+        secret = self.secret.get_secret_value()
+        if secret.startswith(_SIGNING_SECRET):
+            return b64decode(secret.removeprefix(_SIGNING_SECRET), validate=True)
+        return secret.encode()
+
+    @model_validator(mode="after")
+    def _secret_is_readable(self) -> Self:
+        try:
+            assert self.key, "the shortest secret has a character"
+        except ValueError:
+            raise ValueError(f"secret: Base64 must follow {_SIGNING_SECRET}") from None
+        return self
+
+
 class AppSettings(Section):
     workflow: FilePath
     slug: str = Field(min_length=1)
@@ -138,6 +164,7 @@ class AppSettings(Section):
     api_enabled: bool = True
     log_level: LogLevel = LogLevel.FULL
     environment: dict[str, SecretStr] = {}
+    webhook: WebhookSettings | None = None
 
     @model_validator(mode="before")
     @classmethod
@@ -211,12 +238,19 @@ def _spellings(provider: str) -> Iterator[str]:
             pass
 
 
+class NamedModel(Section):
+    """A model of config `models`, as workflow files would name it."""
+
+    provider: str
+    name: str
+
+
 class ToolSettings(Section):
     """Tools that workflow files name by their provider, and who does their work here."""
 
     provider: str
     """Glob over the DSL's provider ids and names."""
-    kind: Literal["openapi", "mcp", "workflow"]
+    kind: Literal["openapi", "mcp", "workflow", "images"]
     document: FilePath | None = None
     """The OpenAPI document."""
     url: Annotated[HttpUrl | None, BeforeValidator(_filled)] = None
@@ -225,20 +259,24 @@ class ToolSettings(Section):
     """Sent with every request."""
     app: OptionalText = None
     """Slug of the app that is the tool."""
+    model: NamedModel | None = None
+    """Who draws."""
 
     @model_validator(mode="after")
     def _says_where(self) -> Self:
-        needed = {"openapi": "document", "mcp": "url", "workflow": "app"}[self.kind]
+        needed = _NEEDED[self.kind]
         if getattr(self, needed) is None:
             raise ValueError(f"kind {self.kind} needs {needed}")
         return self
 
 
-class EmbeddingSettings(Section):
-    """The model of config `models` that turns the texts of a base into vectors."""
+_NEEDED: Final = {"openapi": "document", "mcp": "url", "workflow": "app", "images": "model"}
+"""By the kind of tools."""
 
-    provider: str
-    name: str
+
+class EmbeddingSettings(NamedModel):
+    """What turns the texts of a base into vectors."""
+
     query_prefix: str = ""
     """Written in front of what is looked for; models of the E5 family want that."""
     text_prefix: str = ""
@@ -696,6 +734,7 @@ def _clashes(settings: Settings) -> Iterator[_Mistake]:
     """What no section can see by itself."""
     yield from _same_apps(settings)
     yield from _unknown_apps(settings)
+    yield from _unknown_models(settings)
     yield from _same_users(settings.ocs)
     yield from _same_bases(settings)
 
@@ -730,6 +769,19 @@ def _unknown_apps(settings: Settings) -> Iterator[_Mistake]:
 
 def _not_an_app(slug: str) -> str:
     return f"No app has the slug {slug!r}; list its workflow under `apps`"
+
+
+def _unknown_models(settings: Settings) -> Iterator[_Mistake]:
+    """Tools whose model nobody serves."""
+    for i, tool in enumerate(settings.tools):
+        model = tool.model
+        if model is not None and not any(
+            entry.serves(model.provider, model.name) for entry in settings.models
+        ):
+            yield (
+                ("tools", i, "model"),
+                f"No entry of `models` serves {model.name!r} of {model.provider!r}",
+            )
 
 
 def _same_bases(settings: Settings) -> Iterator[_Mistake]:

@@ -15,6 +15,7 @@
     │   ├── ConversationVariableNotFound
     │   ├── VariableMismatch
     │   ├── MessageNotFound
+    │   ├── KeyReused
     │   ├── TooManyRequests
     │   │   ├── TooManyRuns
     │   │   └── TooManyReaders
@@ -138,6 +139,10 @@ class VariableMismatch(RequestRefused):
 
 class MessageNotFound(RequestRefused):
     """The app has no message of that id for this user."""
+
+
+class KeyReused(RequestRefused):
+    """The key of the request belongs to another one; send a key of its own."""
 
 
 class TooManyRequests(RequestRefused):

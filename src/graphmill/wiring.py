@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from graphmill.api.dify.details import encoded_detail
+from graphmill.api.dify.details import encoded_report
 from graphmill.api.dify.wire import Wire
 from graphmill.background import Background
 from graphmill.config import (
@@ -61,7 +61,7 @@ from graphmill.service.loose_files import LooseFiles
 from graphmill.service.recovery import recover
 from graphmill.service.reload import reload_on_change
 from graphmill.service.repeats import Repeats
-from graphmill.service.reports import Reports, Webhook, key_of
+from graphmill.service.reports import Reporter, Webhook
 from graphmill.service.retention import clear_up, index_regularly, prune_regularly
 from graphmill.service.runs import Runs
 from graphmill.service.secrets import SecretCheck
@@ -188,13 +188,11 @@ async def build(settings: Settings) -> AsyncIterator[Services]:
         dispatcher = Dispatcher(journal, limits=_limits(settings))
         stack.push_async_callback(dispatcher.close)
         run_store = RunStore(database)
-        webhooks = await stack.enter_async_context(_webhooks(settings.apps))
-        reports = Reports(
-            ReportStore(database),
-            run_store,
-            webhooks,
-            partial(encoded_detail, Wire(uploads.url_of)),
-        )
+        body_of = partial(encoded_report, Wire(uploads.url_of))
+        reporters = {
+            app_id: Reporter(app_id, webhook, ReportStore(database), run_store, body_of)
+            for app_id, webhook in await stack.enter_async_context(_webhooks(settings.apps))
+        }
         limits = settings.limits
         runs = Runs(
             dispatcher,
@@ -202,7 +200,7 @@ async def build(settings: Settings) -> AsyncIterator[Services]:
             run_store,
             files,
             slots=Slots(total=limits.runs, per_app=limits.runs_per_app),
-            reports=reports,
+            reporters=reporters,
         )
         calls.open(catalog, runs)
         await runs.open()
@@ -213,7 +211,8 @@ async def build(settings: Settings) -> AsyncIterator[Services]:
         background = Background()
         stack.push_async_callback(background.cancel)
         background.start(reload_on_change(catalog), name="reload")
-        background.start(reports.send_all(), name="webhooks")
+        for app_id, reporter in reporters.items():
+            background.start(reporter.send_all(), name=f"webhook of app {app_id}")
         background.start(prune_regularly(storage.pruner.prune), name="retention")
         background.start(index_regularly(run_store.index_keywords), name="index")
         background.start(clear_up(storage.pruner.clear_up), name="clear up")
@@ -236,18 +235,16 @@ async def build(settings: Settings) -> AsyncIterator[Services]:
 
 
 @asynccontextmanager
-async def _webhooks(apps: Sequence[AppSettings]) -> AsyncIterator[dict[str, Webhook]]:
-    """By the ids of their apps. Each has a client of its own, as tools have."""
+async def _webhooks(apps: Sequence[AppSettings]) -> AsyncIterator[list[tuple[str, Webhook]]]:
+    """With the ids of their apps. Each has a client of its own, as tools have."""
     async with AsyncExitStack() as stack:
-        yield {
-            app_id_of(app.slug): Webhook(
-                app.webhook.url,
-                key_of(app.webhook.secret.get_secret_value()),
-                await stack.enter_async_context(_client(_service_rules(app.webhook.url))),
-            )
-            for app in apps
-            if app.webhook is not None
-        }
+        webhooks = []
+        for app in apps:
+            if app.webhook is not None:
+                url, key = app.webhook.url, app.webhook.key
+                http = await stack.enter_async_context(_client(_service_rules(url)))
+                webhooks.append((app_id_of(app.slug), Webhook(url, key, http)))
+        yield webhooks
 
 
 @asynccontextmanager

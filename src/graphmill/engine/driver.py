@@ -60,7 +60,7 @@ class Driver:
 
     __slots__ = (
         "_clock", "_feed", "_inbox", "_is_over", "_is_paused", "_is_suspended", "_journal",
-        "_limits", "_news", "_run", "_tasks", "_traversal", "_verdict",
+        "_limits", "_news", "_run", "_tasks", "_traversal", "_verdict", "_woken",
     )  # fmt: skip
 
     def __init__(
@@ -98,11 +98,15 @@ class Driver:
         self._is_suspended = False
         self._is_paused = False
         """Is nothing left to do until somebody outside has acted?"""
+        self._woken: frozenset[str] = frozenset()
+        """Keys of nodes that are to run again should they pause."""
         self._is_over = False
 
-    def stop(self) -> None:
-        """End the run as `stopped`; running nodes are cancelled. An ended run stays as it is."""
+    def stop(self) -> bool:
+        """End the run as `stopped`; running nodes are cancelled. False when it is too late: the run
+        has ended, or pauses just now."""
         self._conclude(RunStatus.STOPPED, STOPPED)
+        return not self._is_leaving
 
     def interrupt(self, reason: str) -> None:
         """End the run as `failed` for a reason that lies outside it; otherwise like `stop`."""
@@ -113,13 +117,21 @@ class Driver:
         self._is_suspended = True
         self._wake()
 
-    def wake(self) -> bool:
-        """What a paused node waits for may have come: run it again. False when there is none; the
-        run itself may be about to pause."""
-        works = [] if self._is_over or self._is_paused else self._traversal.wake()
-        for work in works:
+    def wake(self, key: str) -> bool:
+        """What the node with that idempotency key waits for has come: run it again, at once or as
+        soon as it pauses. False when it is too late: the run has ended, or pauses just now."""
+        if self._is_leaving:
+            return False
+        work = self._traversal.wake(key)
+        if work is None:
+            self._woken |= {key}
+        else:
             self._attempt(work)
-        return bool(works)
+        return True
+
+    @property
+    def _is_leaving(self) -> bool:
+        return self._is_over or self._is_paused
 
     async def drive(self, history: Sequence[Event] = ()) -> None:
         """Run to the end, or on from the end of `history`. Whatever happens, readers see a
@@ -140,6 +152,7 @@ class Driver:
             for task in self._tasks:
                 task.cancel()
             if self._verdict is None and (self._is_paused or self._is_suspended):
+                self._feed.publish()
                 if self._is_paused:
                     self._feed.append(self._traversal.pause())
                 await self._leave_off()
@@ -250,6 +263,12 @@ class Driver:
         self._launch(work, work.step.run(work.context))
 
     def _complete(self, work: Work, outcome: Outcome | Paused) -> None:
+        key = work.context.idempotency_key
+        if isinstance(outcome, Paused) and key in self._woken:
+            # It had looked before that came which it waits for.
+            self._woken -= {key}
+            self._attempt(work)
+            return
         delay = self._traversal.complete(work, outcome)
         if delay is not None:
             assert isinstance(outcome, Failed), "only failures are tried again"
@@ -316,9 +335,8 @@ class Driver:
             self._journal.post(self._feed)
 
     async def _leave_off(self) -> None:
-        """Record what there is, and let the readers go."""
+        """Record what there is, and let the readers go; a pause is shown when it is stored."""
         self._journal.post(self._feed)
-        self._feed.publish()
         try:
             await self._last_write()
         except Exception:

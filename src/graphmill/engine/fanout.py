@@ -98,18 +98,20 @@ class Feed:
         """Has the last event been published?"""
         return self._visible == self.count > 0 and isinstance(self._events[-1], RunFinished)
 
+    @property
+    def is_paused(self) -> bool:
+        """Has the run left this process to wait for somebody outside?"""
+        return self.is_closed and isinstance(self._events[-1], RunPaused)
+
     async def finished(self) -> RunFinished | RunPaused:
         """Wait for the end of the run, or until it is paused. Raises RunSuspended when this process
         will see neither."""
-        while not self.is_finished:
-            if self.is_closed and isinstance(self._events[-1], RunPaused):
-                return self._events[-1]
-            if self.is_closed:
-                raise RunSuspended(self.run_id)
+        while not (self.is_finished or self.is_closed):
             await self._news()
         event = self._events[-1]
-        assert isinstance(event, RunFinished), "is_finished looked at the same event"
-        return event
+        if isinstance(event, RunFinished | RunPaused):
+            return event
+        raise RunSuspended(self.run_id)
 
     async def follow(
         self, history: History, *, after: int = 0

@@ -49,6 +49,15 @@ class Turn:
 
 
 @dataclass(frozen=True, slots=True)
+class RequestKey:
+    """By what a caller recognises the request that started a run."""
+
+    text: str
+    fingerprint: str
+    """Of what was asked for."""
+
+
+@dataclass(frozen=True, slots=True)
 class Run:
     """One execution of one version, before its first event."""
 
@@ -77,6 +86,10 @@ class Run:
     """For runs of chatflows."""
     call_depth: int = 0
     """How many runs stand above it: a run that is a tool of another one has 1 or more."""
+    request_key: RequestKey | None = None
+    """Stored with its beginning, and not needed after that."""
+    is_reported: bool = False
+    """Is the webhook of its app told how it ends?"""
 
     def system_values(self) -> dict[str, Value]:
         """The `sys.*` namespace (`workflow-dsl §14.4`)."""

@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any, Final
 
 from graphmill.dsl.model import VariableDefinition
-from graphmill.engine.run import Replacement, Run, Turn
+from graphmill.engine.run import Replacement, RequestKey, Run, Turn
 from graphmill.errors import (
     ConversationNotFound,
     ConversationVariableNotFound,
@@ -82,6 +82,7 @@ class Conversations:
         user: EndUser,
         *,
         trace_id: str | None = None,
+        request_key: RequestKey | None = None,
     ) -> LiveRun | Message:
         """Take a turn: the run that answers, or the answer at once when the question is not to be
         asked.
@@ -101,6 +102,7 @@ class Conversations:
             user=user,
             turn=turn,
             trace_id=trace_id,
+            request_key=request_key,
         )
 
     async def get(self, user: EndUser, conversation_id: str) -> Conversation:

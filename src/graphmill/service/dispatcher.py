@@ -48,17 +48,16 @@ class Dispatcher:
         self._drivers[run.id] = driver
         self._tasks.start(self._drive(run.id, driver, history, ended), name=run.id)
 
-    def stop(self, run_id: str) -> None:
-        """End a run as `stopped`; one that this process does not drive is left alone."""
+    def stop(self, run_id: str) -> bool:
+        """End a run as `stopped`. False when it is not driven here, has ended or pauses just
+        now."""
         driver = self._drivers.get(run_id)
-        if driver is not None:
-            driver.stop()
+        return driver is not None and driver.stop()
 
-    def wake(self, run_id: str) -> bool:
-        """What paused nodes of a run wait for may have come. False when none is there to be woken:
-        the run is not driven here, or pauses just now."""
+    def wake(self, run_id: str, key: str) -> bool:
+        """What the node with that idempotency key waits for has come. False as for `stop`."""
         driver = self._drivers.get(run_id)
-        return driver is not None and driver.wake()
+        return driver is not None and driver.wake(key)
 
     async def close(self, *, grace_seconds: float = 0.0) -> None:
         """Let runs end by themselves for a while; then suspend the others, with those that are

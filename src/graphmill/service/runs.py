@@ -12,7 +12,7 @@ from typing import Any
 from graphmill.engine.events import Event, RunFinished, RunStatus
 from graphmill.engine.fanout import EPOCH_SHIFT, Feed
 from graphmill.engine.plan import Plan
-from graphmill.engine.run import Run, Turn
+from graphmill.engine.run import RequestKey, Run, Turn
 from graphmill.errors import RunNotFound, TooManyRuns
 from graphmill.ids import new_id
 from graphmill.ports.runs import NumberedEvent
@@ -20,6 +20,7 @@ from graphmill.service.apps import App, Version
 from graphmill.service.dispatcher import Dispatcher
 from graphmill.service.file_access import FileAccess
 from graphmill.service.inputs import Find, read_files, read_inputs
+from graphmill.service.reports import Reporter
 from graphmill.service.slots import Slots
 from graphmill.storage.end_users import EndUser
 from graphmill.storage.journal import SqlJournal
@@ -30,7 +31,7 @@ from graphmill.variables.values import Value
 logger = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, weakref_slot=True)
 class LiveRun:
     """A run that this process drives, or drove until a moment ago."""
 
@@ -47,15 +48,18 @@ class Runs:
         files: FileAccess,
         *,
         slots: Slots,
+        reporters: Mapping[str, Reporter],
         clock: Callable[[], float] = time.time,
     ) -> None:
-        """`slots`: how many runs may go on at a time. Call `open` first."""
+        """`slots`: how many runs may go on at a time; `reporters`: of the apps with a webhook, by
+        their ids. Call `open` first."""
         self._dispatcher = dispatcher
         self._journal = journal
         self._store = store
         self._files = files
         self._clock = clock
         self._slots = slots
+        self._reporters = reporters
         self._numbers: dict[str, int] = {}
         self._live: dict[str, LiveRun] = {}
         self.is_closing = False
@@ -84,6 +88,7 @@ class Runs:
         feed.append(RunFinished(status, {}, reason, elapsed, 0, 0, 0, now))
         self._journal.post(feed)
         await self._journal.committed(feed)
+        self._wake_reporter(run)
 
     async def end_unknown(self, reason: str) -> None:
         """End what seems to go on although nothing is known that could go on. Raises StoreError."""
@@ -109,6 +114,7 @@ class Runs:
         turn: Turn | None = None,
         call_depth: int = 0,
         trace_id: str | None = None,
+        request_key: RequestKey | None = None,
     ) -> LiveRun:
         """Check ceiling, files and inputs (`service-api §5`, steps 7, 9, 10) and start a run of
         `version`.
@@ -123,7 +129,14 @@ class Runs:
             sys_files = await read_files(version.workflow.features, files, find)
             values = await read_inputs(version.start_variables, inputs, find)
             order = self._order(run_id or new_id(), app, version, user, values, sys_files)
-            run = replace(order, turn=turn, call_depth=call_depth)
+            run = replace(
+                order,
+                turn=turn,
+                call_depth=call_depth,
+                request_key=request_key,
+                # A tool is a part of the run that called it.
+                is_reported=app.id in self._reporters and not call_depth,
+            )
             live = LiveRun(run, Feed(run.id))
             self._journal.open(run, live.feed)
         except BaseException:
@@ -224,3 +237,9 @@ class Runs:
         run = live.run
         del self._live[run.id], self._live[run.task_id]
         self._slots.free(run.app_id)
+        self._wake_reporter(run)
+
+    def _wake_reporter(self, run: Run) -> None:
+        reporter = self._reporters.get(run.app_id)
+        if run.is_reported and reporter is not None:
+            reporter.wake()

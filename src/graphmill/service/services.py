@@ -7,6 +7,7 @@ from graphmill.ports.code import CodeSandbox
 from graphmill.service.accounts import Accounts
 from graphmill.service.apps import Catalog
 from graphmill.service.conversations import Conversations
+from graphmill.service.repeats import Repeats
 from graphmill.service.runs import Runs
 from graphmill.service.speech import Speech
 from graphmill.service.suggestions import Suggestions
@@ -32,6 +33,7 @@ class Services:
     settings: Settings
     catalog: Catalog
     runs: Runs
+    repeats: Repeats
     conversations: Conversations
     suggestions: Suggestions
     speech: Speech

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
-from functools import partial
 from operator import itemgetter
 from time import time
 from typing import Any, Final
@@ -10,13 +9,14 @@ from typing import Any, Final
 from sqlalchemy import bindparam, insert, select, union_all, update
 
 from graphmill.config import LogLevel
-from graphmill.engine.events import RunFinished, RunPaused, RunResumed, RunStarted, RunStatus
+from graphmill.engine.events import Event, RunFinished, RunPaused, RunResumed, RunStarted, RunStatus
 from graphmill.engine.run import Run
 from graphmill.errors import StoreError
 from graphmill.jsontext import storable
 from graphmill.ports.runs import EventLog, NumberedEvent
+from graphmill.storage import reports, request_keys
 from graphmill.storage.database import Database, Row
-from graphmill.storage.events import Starts, events_in, pack, sort_events, unpack
+from graphmill.storage.events import Sorted, Starts, events_in, pack, sort_events, unpack
 from graphmill.storage.orders import ADD_ORDER, DROP_ORDER, row_of
 from graphmill.storage.tables import brief_runs, journal, node_executions, runs
 from graphmill.storage.turns import TurnRecorder
@@ -37,24 +37,14 @@ _GOING_ON: Final[dict[str, Any]] = {
     "error": None,
     "outputs": "{}",
 }
-"""What the row of a run says until its end."""
+"""What the row of a run says while it runs."""
 
 _ADD_RUN = insert(runs)
 _MARK_BRIEF = insert(brief_runs)
-_FINISH_RUN = (
+_CHANGE_RUN = (
     update(runs)
     .where(runs.c.id == bindparam("run_id"))
     .values({column: bindparam(column) for column in _GOING_ON})
-)
-_PAUSE_RUN = (
-    update(runs)
-    .where(runs.c.id == bindparam("run_id"))
-    .values(
-        {name: bindparam(name) for name in ("status", "elapsed", "total_tokens", "total_steps")}
-    )
-)
-_RESUME_RUN = (
-    update(runs).where(runs.c.id == bindparam("run_id")).values(status=RunStatus.RUNNING.value)
 )
 _ADD_NODES = insert(node_executions)
 _ADD_OTHERS = insert(journal)
@@ -101,8 +91,9 @@ class SqlJournal:
     def open(self, run: Run, log: EventLog, *, history: Sequence[NumberedEvent] = ()) -> None:
         """Record `run` from now on, until its RunFinished is written. `history` is what an earlier
         process recorded of it."""
-        forget = partial(self._recorders.pop, run.id, None)
-        recorder = _Recorder(run, log, self._database, self._clock, self._retry_seconds, forget)
+        recorder = _Recorder(
+            run, log, self._database, self._clock, self._retry_seconds, self._forget
+        )
         recorder.recall(history)
         self._recorders[run.id] = recorder
 
@@ -115,6 +106,11 @@ class SqlJournal:
         recorder = self._recorders.get(log.run_id)
         if recorder is not None:
             await recorder.committed()
+
+    def _forget(self, recorder: "_Recorder") -> None:
+        """A paused run may have been opened anew meanwhile."""
+        if self._recorders.get(recorder.run_id) is recorder:
+            del self._recorders[recorder.run_id]
 
     async def history(self, run_id: str, *, after: int = 0) -> list[NumberedEvent]:
         """What happened in a run, oldest first; streamed text and the like only until it is pruned.
@@ -149,7 +145,7 @@ class _Recorder:
         database: Database,
         clock: Callable[[], float],
         retry_seconds: float,
-        forget: Callable[[], object],
+        forget: Callable[["_Recorder"], None],
     ) -> None:
         """`forget` is called when nothing is left to write."""
         self._run = run
@@ -171,6 +167,10 @@ class _Recorder:
         """Go on where an earlier process left off."""
         if self._turn is not None:
             self._turn.recall(history)
+
+    @property
+    def run_id(self) -> str:
+        return self._run.id
 
     def post(self) -> None:
         if not self._is_posted:
@@ -212,7 +212,7 @@ class _Recorder:
     def _settle_end(self, error: StoreError | None) -> None:
         """A run whose end cannot be written would seem to go on for ever, so try that again."""
         if error is None or self._retries == 0:
-            self._forget()
+            self._forget(self)
         else:
             self._retries -= 1
             asyncio.get_running_loop().call_later(self._retry_seconds, self.post)
@@ -223,33 +223,37 @@ class _Recorder:
         split = sort_events(events, self._starts)
         if split.started is not None:
             yield compiled(_ADD_RUN).bind(
-                _begun(self._run, *split.started) | _ended(split.finished)
+                _begun(self._run, *split.started) | _standing(*events[-1])
             )
             if split.finished is None:
                 yield compiled(ADD_ORDER).bind(row_of(self._run))
             if self._run.log_level is not LogLevel.FULL:
                 yield compiled(_MARK_BRIEF).text, (run_id, self._run.log_level.value)
-        elif split.finished is not None:
-            yield compiled(_FINISH_RUN).bind({"run_id": run_id, **_ended(split.finished)})
-            yield compiled(DROP_ORDER).bind({"run_id": run_id})
-        yield from self._pauses(events)
+        elif any(isinstance(event, RunPaused | RunResumed | RunFinished) for _, event in events):
+            # One change, for the statements of a commit have no order.
+            yield compiled(_CHANGE_RUN).bind({"run_id": run_id, **_standing(*events[-1])})
+            if split.finished is not None:
+                yield compiled(DROP_ORDER).bind({"run_id": run_id})
         if split.nodes:
             yield compiled(_ADD_NODES).text, (run_id, last, pack(split.nodes))
         if split.others:
             at = self._clock()
             yield compiled(_ADD_OTHERS).text, (run_id, last, at, pack(split.others))
+        yield from self._for_callers(split)
         if self._turn is not None:
             for statement, parameters in self._turn.changes(events):
                 yield compiled(statement).bind(parameters)
         # Of a paused run nothing follows from this process: whoever goes on with it opens it anew.
         self._is_over = split.finished is not None or isinstance(events[-1][1], RunPaused)
 
-    def _pauses(self, events: Sequence[NumberedEvent]) -> Iterator[Write]:
-        for _, event in events:
-            if isinstance(event, RunPaused):
-                yield self._database.compiled(_PAUSE_RUN).bind(_paused(self._run.id, event))
-            elif isinstance(event, RunResumed):
-                yield self._database.compiled(_RESUME_RUN).bind({"run_id": self._run.id})
+    def _for_callers(self, split: Sorted) -> Iterator[Write]:
+        """What those who ordered the run recognise it by, and are told of it."""
+        run, compiled = self._run, self._database.compiled
+        if split.started is not None and run.request_key is not None:
+            row = request_keys.row_of(run, run.request_key)
+            yield compiled(request_keys.ADD_REQUEST_KEY).bind(row)
+        if split.finished is not None and run.is_reported:
+            yield compiled(reports.ADD_REPORT).bind(reports.row_of(run))
 
 
 def _begun(run: Run, sequence: int, event: RunStarted) -> dict[str, Any]:
@@ -270,31 +274,31 @@ def _begun(run: Run, sequence: int, event: RunStarted) -> dict[str, Any]:
     }
 
 
-def _ended(end: tuple[int, RunFinished] | None) -> dict[str, Any]:
-    """What the end of a run adds to its row; what stands there before."""
-    if end is None:
-        return _GOING_ON
-    sequence, event = end
-    return {
-        "status": event.status.value,
-        "finished_at": event.at,
-        "last_sequence": sequence,
-        "elapsed": event.elapsed,
-        "total_tokens": event.total_tokens,
-        "total_steps": event.total_steps,
-        "exceptions_count": event.exceptions_count,
-        "error": None if event.error is None else storable(event.error),
-        "outputs": pack(event.outputs).decode(),
-    }
-
-
-def _paused(run_id: str, event: RunPaused) -> dict[str, Any]:
-    return {
-        "run_id": run_id,
-        "elapsed": event.elapsed,
-        "total_tokens": event.total_tokens,
-        "total_steps": event.total_steps,
-    }
+def _standing(sequence: int, event: Event) -> dict[str, Any]:
+    """How a run stands when `event` is its last one so far."""
+    match event:
+        case RunPaused():
+            return {
+                **_GOING_ON,
+                "status": RunStatus.PAUSED.value,
+                "elapsed": event.elapsed,
+                "total_tokens": event.total_tokens,
+                "total_steps": event.total_steps,
+            }
+        case RunFinished():
+            return {
+                "status": event.status.value,
+                "finished_at": event.at,
+                "last_sequence": sequence,
+                "elapsed": event.elapsed,
+                "total_tokens": event.total_tokens,
+                "total_steps": event.total_steps,
+                "exceptions_count": event.exceptions_count,
+                "error": None if event.error is None else storable(event.error),
+                "outputs": pack(event.outputs).decode(),
+            }
+        case _:
+            return _GOING_ON
 
 
 def _events_of_run(row: Row) -> Iterator[NumberedEvent]:

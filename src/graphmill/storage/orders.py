@@ -3,7 +3,7 @@
 A run that ends in its first commit is never here, so short runs cost nothing."""
 
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Any, Final
 
 from sqlalchemy import bindparam, delete, select
@@ -47,7 +47,7 @@ class OrderStore:
 
 def row_of(run: Run) -> dict[str, Any]:
     """For `ADD_ORDER`."""
-    members = _members(run)
+    members = _members(replace(run, request_key=None))
     if run.turn is not None:
         members["turn"] = _turn_members(run.turn)
     return {"run_id": run.id, "created_at": run.created_at, "run": pack(members)}

@@ -21,6 +21,8 @@ from graphmill.storage.tables import (
     journal,
     node_executions,
     ocs_tasks,
+    reports,
+    request_keys,
     runs,
     unfinished_files,
     uploads,
@@ -38,12 +40,18 @@ _FORGET_RUN: Final = (
     delete(journal).where(journal.c.run_id == bindparam("id")),
     delete(node_executions).where(node_executions.c.run_id == bindparam("id")),
     delete(brief_runs).where(brief_runs.c.run_id == bindparam("id")),
+    delete(request_keys).where(request_keys.c.run_id == bindparam("id")),
+    delete(reports).where(reports.c.run_id == bindparam("id")),
     delete(runs).where(runs.c.id == bindparam("id")),
 )
 _BRIEF_RUNS: Final = (
     select(brief_runs.c.run_id, brief_runs.c.log_level, runs.c.status)
     .join(runs, runs.c.id == brief_runs.c.run_id)
-    .where(runs.c.finished_at < bindparam("before"))
+    .where(
+        runs.c.finished_at < bindparam("before"),
+        # Its webhook is told all of it.
+        runs.c.id.not_in(select(reports.c.run_id)),
+    )
 )
 _FORGET_DETAILS: Final = (
     delete(node_executions).where(node_executions.c.run_id == bindparam("id")),

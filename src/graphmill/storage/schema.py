@@ -16,7 +16,7 @@ from graphmill.storage import knowledge_search
 from graphmill.storage.search import ddl
 from graphmill.storage.tables import metadata
 
-REVISION: Final = "0008"
+REVISION: Final = "0009"
 """The newest file in `migrations/versions`."""
 
 

@@ -133,7 +133,7 @@ reports = Table(
     Column("app_id", Text, nullable=False),
     Column("attempts", Integer, nullable=False),
     Column("due_at", Double, nullable=False),
-    Index("reports_by_time", "due_at"),
+    Index("reports_by_app", "app_id", "due_at"),
 )
 """Ended runs whose webhook has not taken notice yet."""
 

@@ -1,21 +1,26 @@
 """Events as frames, and what becomes of a stream whose run cannot be stored."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 
 import pytest
+from starlette.types import Message
 
 from graphmill.api.dify.events import RunFrames
 from graphmill.api.dify.streams import Streams
 from graphmill.api.dify.turn_events import teller
 from graphmill.api.dify.wire import Wire
+from graphmill.api.sse import EventStream
 from graphmill.engine.events import RunStarted, TextChunk, VariableUpdated
 from graphmill.engine.fanout import Feed
 from graphmill.engine.run import Run
 from graphmill.errors import StoreUnreachable
 from graphmill.jsontext import encode
 from graphmill.ports.runs import NumberedEvent
+from graphmill.ports.speech import Voice
 from graphmill.service.runs import LiveRun
+from graphmill.service.speech_features import SpeechFeatures
 from graphmill.variables.files import File
 from tests.api.dify.client import events_of
 
@@ -94,12 +99,35 @@ class NoConversations:
         raise AssertionError("a run of a workflow is no turn")
 
 
+class Silence:
+    def narration(self, voice: Voice) -> None:
+        raise AssertionError("nothing is spoken unless the app says so")
+
+
+async def written(stream: EventStream) -> str:
+    """What a client reads that stays until the end."""
+    pieces: list[bytes] = []
+
+    async def receive() -> Message:
+        await asyncio.Event().wait()
+        raise AssertionError("the event is never set")
+
+    async def send(message: Message) -> None:
+        pieces.append(message.get("body", b""))
+
+    await stream({}, receive, send)
+    return b"".join(pieces).decode()
+
+
 @pytest.mark.parametrize("rejoined", [False, True], ids=["own-stream", "rejoined"])
 async def test_run_that_cannot_be_stored_ends_its_stream_with_an_error(rejoined: bool) -> None:
     live = LiveRun(RUN, Feed(RUN.id))
-    streams = Streams(Unstorable(), NoConversations(), Wire(lambda _: None))
-    stream = streams.rest(live, now=0, snapshot=False) if rejoined else streams.whole(live)
-    text = b"".join([batch async for batch in stream]).decode()
+    streams = Streams(Unstorable(), NoConversations(), Silence(), Wire(lambda _: None))
+    if rejoined:
+        stream = EventStream(streams.rest(live, now=0, snapshot=False))
+    else:
+        stream = streams.answer(live, SpeechFeatures())
+    text = await written(stream)
     assert [
         {
             "event": "error",

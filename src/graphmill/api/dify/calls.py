@@ -14,6 +14,7 @@ from graphmill.config import Settings
 from graphmill.errors import TooManyRequests
 from graphmill.service.apps import App, Catalog
 from graphmill.service.conversations import Conversations
+from graphmill.service.repeats import Repeats
 from graphmill.service.runs import Runs
 from graphmill.service.services import Services
 from graphmill.service.slots import Slots
@@ -29,6 +30,7 @@ class Api:
     settings: Settings
     catalog: Catalog
     runs: Runs
+    repeats: Repeats
     conversations: Conversations
     suggestions: Suggestions
     speech: Speech
@@ -48,6 +50,7 @@ class Api:
             services.settings,
             services.catalog,
             services.runs,
+            services.repeats,
             services.conversations,
             services.suggestions,
             services.speech,

@@ -2,17 +2,24 @@
 
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from functools import partial
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeAlias
 from uuid import UUID
 
 from pydantic import AfterValidator, BaseModel, WithJsonSchema
 from starlette.types import ASGIApp
 
-from graphmill.api.dify.answers import JsonAnswer
+from graphmill.api.dify.answers import JsonAnswer, run_header
 from graphmill.api.dify.calls import Call
 from graphmill.api.dify.errors import api_error, not_chat_app
 from graphmill.api.dify.events import error_payload
-from graphmill.api.dify.requests import is_uuid, parse, read_object, required_user, trace_id
+from graphmill.api.dify.requests import (
+    is_uuid,
+    parse,
+    read_object,
+    request_key,
+    required_user,
+    trace_id,
+)
 from graphmill.api.dify.runs import SUCCESS
 from graphmill.api.dify.turn_events import (
     blocking_message,
@@ -23,7 +30,8 @@ from graphmill.api.dify.turn_events import (
 )
 from graphmill.api.sse import EventStream, frame
 from graphmill.dsl.model import AppMode
-from graphmill.engine.events import RunStatus
+from graphmill.engine.events import RunPaused, RunStatus
+from graphmill.engine.run import RequestKey
 from graphmill.errors import ConversationNotFound, VersionNotFound, WorkflowInvalid
 from graphmill.ids import new_id
 from graphmill.service.apps import App, Version
@@ -31,6 +39,7 @@ from graphmill.service.conversations import Question
 from graphmill.service.runs import LiveRun
 from graphmill.storage.end_users import EndUser
 from graphmill.storage.messages import Message
+from graphmill.storage.runs import RunRecord
 
 
 def _uuid_or_nothing(text: str | None) -> str | None:
@@ -47,6 +56,10 @@ OptionalId = Annotated[
     AfterValidator(_uuid_or_nothing),
     WithJsonSchema({"type": ["string", "null"], "format": "uuid"}),
 ]
+
+
+Asked: TypeAlias = Callable[[], Awaitable[LiveRun | RunRecord | Message]]
+"""Takes a turn, or finds the one that the same request has taken."""
 
 
 class ChatOrder(BaseModel):
@@ -76,7 +89,11 @@ async def ask(call: Call) -> ASGIApp:
     user = await required_user(call, body.get("user"))
     require_chat(call.app)
     order = parse(ChatOrder, body)
-    asked = partial(_ask, call, order, user, trace_id(call, body))
+    ask_once = partial(_ask, call, order, user, trace_id(call, body))
+    key = request_key(call, body)
+    asked: Asked = (
+        ask_once if key is None else partial(call.api.repeats.once, call.app, key, ask_once)
+    )
     if order.response_mode == "streaming":
         return await call.api.readers.admit(call.app, partial(_streamed, call, asked))
     reply = await asked()
@@ -86,16 +103,20 @@ async def ask(call: Call) -> ASGIApp:
 
 
 async def _ask(
-    call: Call, order: ChatOrder, user: EndUser, trace_id: str | None
+    call: Call,
+    order: ChatOrder,
+    user: EndUser,
+    trace_id: str | None,
+    request_key: RequestKey | None = None,
 ) -> LiveRun | Message:
     """A run, or what was answered without one."""
     version = await _version(call, order.workflow_id)
     return await call.api.conversations.ask(
-        call.app, version, order.question, user, trace_id=trace_id
+        call.app, version, order.question, user, trace_id=trace_id, request_key=request_key
     )
 
 
-async def _streamed(call: Call, asked: Callable[[], Awaitable[LiveRun | Message]]) -> EventStream:
+async def _streamed(call: Call, asked: Asked) -> EventStream:
     try:
         reply = await asked()
     except WorkflowInvalid as error:
@@ -105,6 +126,8 @@ async def _streamed(call: Call, asked: Callable[[], Awaitable[LiveRun | Message]
         envelope = message_envelope(reply, new_id())
         said, ended = message_piece(envelope, reply.answer), message_ended(envelope, reply)
         return EventStream(_events(call, said, ended))
+    if isinstance(reply, RunRecord):
+        return await call.api.streams.past(call.app, reply)
     return call.api.streams.answer(reply, call.app.speech)
 
 
@@ -134,14 +157,17 @@ async def _version(call: Call, workflow_id: str | None) -> Version:
         raise VersionNotFound(f"{error}.") from None
 
 
-async def _whole_answer(call: Call, live: LiveRun) -> JsonAnswer:
-    finished = await live.feed.finished()
-    if finished.status is RunStatus.FAILED:
-        raise run_failed(finished.error)
-    message = await call.api.conversations.answer_of(live.run.id)
+async def _whole_answer(call: Call, reply: LiveRun | RunRecord) -> JsonAnswer:
+    """The answer in blocking mode."""
+    run = reply.run if isinstance(reply, LiveRun) else reply
+    end = await reply.feed.finished() if isinstance(reply, LiveRun) else reply
+    if not isinstance(end, RunPaused) and end.status is RunStatus.FAILED:
+        raise run_failed(end.error)
+    message = await call.api.conversations.answer_of(run.id)
     if message is None:
         raise ConversationNotFound("The conversation was deleted while it was answered.")
-    return JsonAnswer(call.api.wire.encode(blocking_message(message, live.run.task_id)))
+    content = call.api.wire.encode(blocking_message(message, run.task_id))
+    return JsonAnswer(content, headers=run_header(run.id))
 
 
 async def _events(call: Call, *payloads: dict[str, Any]) -> AsyncGenerator[bytes, None]:

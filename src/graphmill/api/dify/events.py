@@ -94,22 +94,37 @@ def error_payload(error: ApiError, run: Run | None) -> Payload:
     }
 
 
-def blocking_answer(run: Run, event: RunFinished) -> Payload:
+def blocking_answer(run: Run | RunRecord, end: RunFinished | RunRecord) -> Payload:
     """The whole answer of a run in blocking mode (`§7.2`)."""
+    finished_at = end.at if isinstance(end, RunFinished) else end.finished_at
     return {
         "task_id": run.task_id,
         "workflow_run_id": run.id,
         "data": {
             "id": run.id,
             "workflow_id": run.workflow_id,
-            "status": event.status,
-            "outputs": event.outputs,
-            "error": event.error,
-            "elapsed_time": event.elapsed,
-            "total_tokens": event.total_tokens,
-            "total_steps": event.total_steps,
+            "status": end.status,
+            "outputs": end.outputs,
+            "error": end.error,
+            "elapsed_time": end.elapsed,
+            "total_tokens": end.total_tokens,
+            "total_steps": end.total_steps,
             "created_at": int(run.created_at),
-            "finished_at": int(event.at),
+            "finished_at": epoch(finished_at),
+        },
+    }
+
+
+def accepted_answer(run: Run | RunRecord) -> Payload:
+    """What there is to say of a run that was started and nobody waits for."""
+    return {
+        "task_id": run.task_id,
+        "workflow_run_id": run.id,
+        "data": {
+            "id": run.id,
+            "workflow_id": run.workflow_id,
+            "status": "scheduled",
+            "created_at": int(run.created_at),
         },
     }
 

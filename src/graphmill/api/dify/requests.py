@@ -1,9 +1,11 @@
 """Reading requests: bodies within limits of size and patience, `user`, queries, ids (`service-api
 §1, §3, §4, §5`)."""
 
+import json
 import re
 from collections.abc import Callable, Mapping
 from functools import partial
+from hashlib import sha256
 from typing import Any, Final, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -11,11 +13,13 @@ from pydantic import BaseModel, ValidationError
 from graphmill.api.bodies import MAX_JSON_DEPTH, Body, is_too_deep
 from graphmill.api.dify.calls import Call
 from graphmill.api.dify.errors import ApiError
+from graphmill.engine.run import RequestKey
 from graphmill.errors import InvalidParameter
 from graphmill.jsontext import decode
 from graphmill.storage.end_users import EndUser
 
 MAX_USER_LENGTH: Final = 255
+MAX_KEY_LENGTH: Final = 255
 DEFAULT_USER: Final = "DEFAULT-USER"
 """Who asks where naming a user is optional and nobody is named."""
 
@@ -72,6 +76,19 @@ async def named_user(call: Call, value: object) -> EndUser:
     if len(user) > MAX_USER_LENGTH:
         raise InvalidParameter(f"user must have at most {MAX_USER_LENGTH} characters.", "user")
     return await call.api.end_users.ensure(call.app.id, user)
+
+
+def request_key(call: Call, body: Mapping[str, object]) -> RequestKey | None:
+    """By what the caller will recognise this request again, if it says so (`Idempotency-Key`). The
+    response mode plays no part: it says how the same run is to be told. Raises InvalidParameter."""
+    text = call.header(b"idempotency-key")
+    if not text:
+        return None
+    if len(text) > MAX_KEY_LENGTH:
+        raise InvalidParameter(f"Idempotency-Key must have at most {MAX_KEY_LENGTH} characters.")
+    asked = {name: value for name, value in body.items() if name != "response_mode"}
+    content = json.dumps([dict(call.path), asked], sort_keys=True)
+    return RequestKey(text, sha256(content.encode()).hexdigest())
 
 
 def parse(model: type[Model], content: Mapping[str, object]) -> Model:

@@ -3,20 +3,35 @@
 import asyncio
 import re
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from contextlib import suppress
 from functools import partial
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, TypeAlias
 
 from pydantic import BaseModel
 from starlette.types import ASGIApp
 
-from graphmill.api.dify.answers import JsonAnswer
+from graphmill.api.dify.answers import JsonAnswer, run_header
 from graphmill.api.dify.calls import Call
+from graphmill.api.dify.details import encoded_detail
 from graphmill.api.dify.errors import api_error, not_workflow_app
-from graphmill.api.dify.events import blocking_answer, epoch, error_payload, stored_end
-from graphmill.api.dify.requests import is_uuid, parse, read_object, required_user, trace_id
+from graphmill.api.dify.events import (
+    accepted_answer,
+    blocking_answer,
+    error_payload,
+    stored_end,
+)
+from graphmill.api.dify.requests import (
+    is_uuid,
+    parse,
+    read_object,
+    request_key,
+    required_user,
+    trace_id,
+)
 from graphmill.api.sse import EventStream, frame
 from graphmill.dsl.model import AppMode
-from graphmill.engine.run import Run
+from graphmill.engine.events import RunPaused
+from graphmill.engine.run import RequestKey, Run
 from graphmill.errors import InvalidParameter, RunNotFound, RunSuspended, WorkflowInvalid
 from graphmill.service.apps import App, Version
 from graphmill.service.runs import LiveRun
@@ -26,16 +41,21 @@ from graphmill.storage.runs import RunRecord
 MAX_WAIT_SECONDS: Final = 60.0
 """Balancers cut connections that say nothing for longer."""
 
+_SECONDS: Final = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?")
 _SEQUENCE: Final = re.compile(r"[0-9]{1,18}")
 
 SUCCESS = JsonAnswer(b'{"result":"success"}')
+
+
+Begin: TypeAlias = Callable[[], Awaitable[LiveRun | RunRecord]]
+"""Starts a run, or finds the one that the same request has started."""
 
 
 class RunOrder(BaseModel):
     """The body of the two run endpoints (`§7.1`); members it does not name are ignored."""
 
     inputs: dict[str, Any]
-    response_mode: Literal["streaming", "blocking"] | None = None
+    response_mode: Literal["streaming", "blocking", "async"] | None = None
     files: list[dict[str, Any]] | None = None
 
 
@@ -55,15 +75,42 @@ async def _run(call: Call, workflow_id: str | None) -> ASGIApp:
     _require_workflow(call.app)
     order = parse(RunOrder, body)
     start = partial(_start, call, workflow_id, order, user, trace_id(call, body))
+    key = request_key(call, body)
+    begin: Begin = start if key is None else partial(call.api.repeats.once, call.app, key, start)
     if order.response_mode == "streaming":
-        return await call.api.readers.admit(call.app, partial(_streamed, call, start))
-    live = await start()
-    finished = await live.feed.finished()
-    return JsonAnswer(call.api.wire.encode(blocking_answer(live.run, finished)))
+        return await call.api.readers.admit(call.app, partial(_streamed, call, begin))
+    begun = await begin()
+    if order.response_mode == "async":
+        return await _accepted(call, begun)
+    return await _whole(call, begun)
+
+
+async def _whole(call: Call, begun: LiveRun | RunRecord) -> JsonAnswer:
+    """The answer in blocking mode."""
+    run = begun.run if isinstance(begun, LiveRun) else begun
+    end = await begun.feed.finished() if isinstance(begun, LiveRun) else begun
+    if isinstance(end, RunPaused):
+        end = await call.api.runs.get(call.app, run.id)
+    content = call.api.wire.encode(blocking_answer(run, end))
+    return JsonAnswer(content, headers=run_header(run.id))
+
+
+async def _accepted(call: Call, begun: LiveRun | RunRecord) -> JsonAnswer:
+    """The answer in asynchronous mode: where the run is, which is stored."""
+    if isinstance(begun, LiveRun):
+        await call.api.runs.committed(begun)
+    run = begun.run if isinstance(begun, LiveRun) else begun
+    content = call.api.wire.encode(accepted_answer(run))
+    return JsonAnswer(content, status=202, headers=run_header(run.id))
 
 
 async def _start(
-    call: Call, workflow_id: str | None, order: RunOrder, user: EndUser, trace_id: str | None
+    call: Call,
+    workflow_id: str | None,
+    order: RunOrder,
+    user: EndUser,
+    trace_id: str | None,
+    request_key: RequestKey | None = None,
 ) -> LiveRun:
     version = await _version(call, workflow_id)
     return await call.api.runs.start(
@@ -73,15 +120,18 @@ async def _start(
         files=order.files or (),
         user=user,
         trace_id=trace_id,
+        request_key=request_key,
     )
 
 
-async def _streamed(call: Call, start: Callable[[], Awaitable[LiveRun]]) -> EventStream:
+async def _streamed(call: Call, begin: Begin) -> EventStream:
     try:
-        live = await start()
+        begun = await begin()
     except WorkflowInvalid as error:
         return EventStream(_refusal(call, error))
-    return call.api.streams.answer(live, call.app.speech)
+    if isinstance(begun, LiveRun):
+        return call.api.streams.answer(begun, call.app.speech)
+    return await call.api.streams.past(call.app, begun)
 
 
 async def _version(call: Call, workflow_id: str | None) -> Version:
@@ -110,23 +160,22 @@ async def detail(call: Call) -> ASGIApp:
     run_id = call.path["run_id"]
     if not is_uuid(run_id):
         raise RunNotFound(run_id)
+    query = call.query() if call.query_string else {}
+    if query.get("wait"):
+        await _wait(call, run_id, query["wait"])
     run = await call.api.runs.get(call.app, run_id)
-    encode = call.api.wire.encode
-    content = {
-        "id": run.id,
-        "workflow_id": run.workflow_id,
-        "status": run.status,
-        # A text that holds JSON, as Dify has it.
-        "inputs": encode(run.inputs).decode(),
-        "outputs": run.outputs,
-        "error": run.error,
-        "total_steps": run.total_steps,
-        "total_tokens": run.total_tokens,
-        "created_at": int(run.created_at),
-        "finished_at": epoch(run.finished_at),
-        "elapsed_time": run.elapsed,
-    }
-    return JsonAnswer(encode(content))
+    return JsonAnswer(encoded_detail(call.api.wire, run))
+
+
+async def _wait(call: Call, run_id: str, text: str) -> None:
+    """Until a run has ended or leaves this process, for at most as many seconds as `text` says."""
+    if not _SECONDS.fullmatch(text):
+        raise InvalidParameter("wait must be a number of seconds", "wait")
+    live = call.api.runs.find_live(call.app, run_id)
+    if live is not None:
+        with suppress(TimeoutError, RunSuspended):
+            async with asyncio.timeout(min(float(text), MAX_WAIT_SECONDS)):
+                await live.feed.finished()
 
 
 async def rejoin(call: Call) -> ASGIApp:
