@@ -16,6 +16,10 @@
     │   ├── VariableMismatch
     │   ├── MessageNotFound
     │   ├── KeyReused
+    │   ├── FormNotFound
+    │   ├── FormSubmitted
+    │   ├── FormExpired
+    │   ├── FormDataInvalid
     │   ├── TooManyRequests
     │   │   ├── TooManyRuns
     │   │   └── TooManyReaders
@@ -52,6 +56,7 @@
     ├── KnowledgeError            a dataset cannot be searched, or its search failed
     │   ├── DatasetNotFound
     │   └── KnowledgeFailed
+    ├── FormsUnavailable          nobody can be asked to fill in a form
     ├── OutboundRefused           the SSRF guard does not let a request through
     ├── RunSuspended              the server stops; the run goes on with the next one
     ├── ReplayDiverged            what is recorded of a run is not what its workflow would do
@@ -143,6 +148,22 @@ class MessageNotFound(RequestRefused):
 
 class KeyReused(RequestRefused):
     """The key of the request belongs to another one; send a key of its own."""
+
+
+class FormNotFound(RequestRefused):
+    """The app has no form with that token."""
+
+
+class FormSubmitted(RequestRefused):
+    """Somebody has filled in the form before."""
+
+
+class FormExpired(RequestRefused):
+    """The time of the form is over, or its run has ended."""
+
+
+class FormDataInvalid(RequestRefused):
+    """The form cannot be filled in like this; it stays open."""
 
 
 class TooManyRequests(RequestRefused):
@@ -273,6 +294,10 @@ class NoWall(CodeUnavailable):
 
 class DocumentUnreadable(GraphmillError):
     """The text of the document cannot be had; the message says why."""
+
+
+class FormsUnavailable(GraphmillError):
+    """Nobody can be asked to fill in a form; the message says where that is possible."""
 
 
 class OutboundRefused(GraphmillError):

@@ -14,13 +14,14 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError, mod
 from graphmill.dsl.rules import DatasetUse, Doubt, ModelUse, NodeFacts, ToolUse
 from graphmill.engine.context import NodeContext
 from graphmill.engine.graph import NodeClass
-from graphmill.engine.outcome import Outcome
+from graphmill.engine.outcome import Outcome, Paused
 from graphmill.engine.rounds import Rounds
 from graphmill.engine.streaming import Segment
 from graphmill.ports.code import CodeRunner, TemplateEngine
 from graphmill.ports.conversations import Conversations, NoConversations
 from graphmill.ports.documents import DocumentReader
 from graphmill.ports.files import FileVault
+from graphmill.ports.forms import Forms, NoForms
 from graphmill.ports.http import HttpClient, HttpLimits
 from graphmill.ports.knowledge import Knowledge, NoKnowledge
 from graphmill.ports.models import Models
@@ -61,7 +62,7 @@ class InlineNode(Protocol):
 class WaitingNode(Protocol):
     """A node that waits: the driver runs it as a task and cancels it when the run is stopped."""
 
-    async def run(self, context: NodeContext) -> Outcome: ...
+    async def run(self, context: NodeContext) -> Outcome | Paused: ...
 
 
 Node: TypeAlias = InlineNode | WaitingNode
@@ -81,6 +82,7 @@ class NodePorts:
     conversations: Conversations = field(default_factory=NoConversations)
     tools: Toolbox = field(default_factory=NoTools)
     knowledge: Knowledge = field(default_factory=NoKnowledge)
+    forms: Forms = field(default_factory=NoForms)
     reasoning_chunks: bool = False
     """Is what a model thinks told apart from its answer while it comes (`nodes §4.4`)?"""
 

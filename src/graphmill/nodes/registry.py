@@ -10,6 +10,7 @@ from graphmill.nodes.code import CODE
 from graphmill.nodes.document_extractor import DOCUMENT_EXTRACTOR
 from graphmill.nodes.end import END
 from graphmill.nodes.http_request.node import HTTP_REQUEST
+from graphmill.nodes.human_input import HUMAN_INPUT
 from graphmill.nodes.if_else import IF_ELSE
 from graphmill.nodes.iteration import ITERATION
 from graphmill.nodes.knowledge_retrieval.node import KNOWLEDGE_RETRIEVAL
@@ -34,6 +35,7 @@ NODE_TYPES: Final[dict[str, NodeType]] = {
         DOCUMENT_EXTRACTOR,
         END,
         HTTP_REQUEST,
+        HUMAN_INPUT,
         IF_ELSE,
         ITERATION,
         ITERATION_START,

@@ -44,11 +44,11 @@ class Template:
         """The text with values in place; a reference to nothing leaves its dotted path."""
         return "".join([_shown(segment, pool, render) for segment in self.segments])
 
-    def render_log(self, pool: Pool) -> str:
+    def render_log(self, pool: Pool, render: Callable[[Value], str] = render_log) -> str:
         """The text as logs may keep it: secrets of the environment are masked."""
         return "".join(
             [
-                _shown(segment, pool, _masked if pool.is_secret(segment) else render_log)
+                _shown(segment, pool, _masked if pool.is_secret(segment) else render)
                 for segment in self.segments
             ]
         )

@@ -74,6 +74,10 @@ ANSWERS: Final[dict[type[errors.GraphmillError], Answer]] = {
     errors.VariableMismatch: Answer(400, "bad_request"),
     errors.MessageNotFound: Answer(404, "not_found"),
     errors.KeyReused: Answer(409, "conflict"),
+    errors.FormNotFound: Answer(404, "not_found", "Form not found"),
+    errors.FormSubmitted: Answer(412, "human_input_form_submitted"),
+    errors.FormExpired: Answer(412, "human_input_form_expired"),
+    errors.FormDataInvalid: Answer(400, "invalid_form_data"),
     errors.TooManyRequests: Answer(429, "too_many_requests"),
     errors.TooManyRuns: Answer(429, "too_many_requests"),
     errors.TooManyReaders: Answer(429, "too_many_requests"),
@@ -115,6 +119,7 @@ ANSWERS: Final[dict[type[errors.GraphmillError], Answer]] = {
     errors.ToolFailed: Answer(400, "invalid_param"),
     errors.RunSuspended: Answer(503, "service_unavailable"),
     errors.ReplayDiverged: INTERNAL,
+    errors.FormsUnavailable: INTERNAL,
     errors.OutboundRefused: Answer(400, "invalid_param"),
     errors.ConfigInvalid: INTERNAL,
 }
