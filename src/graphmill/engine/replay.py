@@ -44,7 +44,7 @@ class Replayable(Protocol):
 
     def start_again(self, recorded: Execution) -> Work: ...
 
-    def pass_entries(self) -> None: ...
+    def catch_up(self, execution: Execution, index: int) -> None: ...
 
     def run_inline(self, work: Work) -> None: ...
 
@@ -75,9 +75,12 @@ class Replay:
                     self._traversal.count_retry(self._work_of(event.execution))
                 case NodeFinished():
                     self._finish(event)
+                case RoundStarted():
+                    self._traversal.catch_up(event.execution, event.index)
+                case ContainerFinished():
+                    self._traversal.catch_up(event.execution, event.steps)
                 case _:
                     pass
-        self._traversal.pass_entries()
         return list(self._works.values())
 
     def _start(self, recorded: Execution) -> None:

@@ -47,8 +47,8 @@ class Traversal:
     that it gave back to be awaited. The run has ended when nothing is ready and nothing awaited."""
 
     __slots__ = (
-        "_clock", "_emit", "_exceptions", "_fail_run", "_new_id", "_paused", "_plan", "_ready",
-        "_root", "_run", "_started_at", "_starts", "_step_limit", "_steps", "_usage",
+        "_clock", "_emit", "_empty", "_exceptions", "_fail_run", "_new_id", "_paused", "_plan",
+        "_ready", "_root", "_run", "_started_at", "_starts", "_step_limit", "_steps", "_usage",
     )  # fmt: skip
 
     def __init__(
@@ -76,6 +76,9 @@ class Traversal:
         )
         # A list, not a deque: an empty deque is a tenth of what a waiting run costs.
         self._ready: list[tuple[Frame, int, int | None]] = []
+        self._empty: list[tuple[Frame, Container]] = []
+        """Rounds in which there is nothing to run. Each ends in a turn of its own, for there may be
+        a million of them."""
         self._paused: dict[Work, Paused] = {}
         self._starts = 0
         self._steps = 0
@@ -84,8 +87,8 @@ class Traversal:
 
     @property
     def is_ready(self) -> bool:
-        """Is there a node to start?"""
-        return bool(self._ready)
+        """Is there something to begin?"""
+        return bool(self._ready or self._empty)
 
     def replay(self, history: Sequence[Event]) -> tuple[list[Work], list[Event]]:
         """Take the state that `history`, the beginning of the run's events, leads to.
@@ -121,13 +124,12 @@ class Traversal:
 
     def start_next(self) -> Work | None:
         """Start a node that is ready. One that waits is given back: run it and `complete` it."""
-        frame, index, predecessor = self._ready.pop(0)
-        step = self._plan.steps[index]
-        if step.node.node_class is NodeClass.ENTRY:
-            self._pass(frame, index)
+        if not self._ready:
+            self._close(*self._empty.pop(0))
             return None
+        frame, index, predecessor = self._ready.pop(0)
         work = self._start(frame, index, self._execution(frame, index, predecessor))
-        if step.waits:
+        if work.step.waits:
             return work
         self.run_inline(work)
         return None
@@ -135,22 +137,20 @@ class Traversal:
     def start_again(self, recorded: Execution) -> Work:
         """Start the node that was started at this point before, without running it.
 
-        Raises ReplayDiverged when another one is ready."""
-        self.pass_entries()
-        if self._ready:
-            frame, index, _ = self._ready.pop(0)
+        Raises ReplayDiverged when it is not ready."""
+        for place, (frame, index, _) in enumerate(self._ready):
             if (frame.path, self._plan.steps[index].node.id) == (recorded.path, recorded.node_id):
+                del self._ready[place]
                 return self._start(frame, index, recorded)
         raise ReplayDiverged(f"The journal says that {recorded.node_id} was started next")
 
-    def pass_entries(self) -> None:
-        """Go on behind the starts of rounds that are due, of which no journal tells."""
-        while self._ready:
-            frame, index, _ = self._ready[0]
-            if self._plan.steps[index].node.node_class is not NodeClass.ENTRY:
+    def catch_up(self, execution: Execution, index: int) -> None:
+        """A container has come to round `index`: end the empty ones before it."""
+        while rounds := [pair for pair in self._empty if pair[1].work.execution.id == execution.id]:
+            if rounds[-1][0].index >= index:
                 return
-            del self._ready[0]
-            self._pass(frame, index)
+            self._empty.remove(rounds[0])
+            self._close(*rounds[0])
 
     def run_inline(self, work: Work) -> None:
         """Run a started node that needs no waiting."""
@@ -260,11 +260,6 @@ class Traversal:
             self._clock(),
             self._usage,
         )
-
-    def _pass(self, frame: Frame, index: int) -> None:
-        """Go on behind the start of a round."""
-        self._follow(frame, frame.scheduler.complete(index, None))
-        self._settle(frame)
 
     def _execution(self, frame: Frame, index: int, predecessor: int | None) -> Execution:
         step = self._plan.steps[index]
@@ -378,15 +373,18 @@ class Traversal:
             return
         self.show(frame, frame.stream.edges_taken(decision.taken))
         for index, predecessor in decision.ready:
-            frame.open += 1
-            self._ready.append((frame, index, predecessor))
+            if self._plan.steps[index].node.node_class is NodeClass.ENTRY:
+                # It has no turn: no event tells of it, so no replay could know when that was.
+                self._follow(frame, frame.scheduler.complete(index, None))
+            else:
+                frame.open += 1
+                self._ready.append((frame, index, predecessor))
 
     def _settle(self, frame: Frame) -> None:
         """A node of `frame` is done with. Was it the last one of a round?"""
         frame.open -= 1
         if frame.open == 0 and frame.container is not None:
             self._close(frame, frame.container)
-            self._advance(frame.container)
 
     # --- containers (`workflow-dsl §11`) ----------------------------------------------------------
 
@@ -422,6 +420,8 @@ class Traversal:
         )
         container.open += 1
         self._follow(frame, frame.scheduler.start(entry.node))
+        if frame.open == 0:
+            self._empty.append((frame, container))
 
     def _announce(self, container: Container, next_round: Round) -> None:
         self._emit(
@@ -434,7 +434,7 @@ class Traversal:
         )
 
     def _close(self, frame: Frame, container: Container) -> None:
-        """A round has ended."""
+        """A round has ended: go on with its container."""
         around = container.work.frame
         container.open -= 1
         if frame.usage is not None:
@@ -444,6 +444,7 @@ class Traversal:
         if container.rounds.merges_outputs and frame.error is None:
             around.merge_outputs(frame.outputs)
         container.rounds.finish(container.end_of(frame, self._clock()))
+        self._advance(container)
 
     def _conclude(self, container: Container) -> None:
         work, rounds = container.work, container.rounds

@@ -7,19 +7,13 @@ from collections import Counter
 import pytest
 
 from graphmill.engine.events import (
-    ContainerFinished,
-    ContainerStarted,
     Event,
     NodeFinished,
     NodeStarted,
-    RoundStarted,
     RunFinished,
     RunStarted,
     TextChunk,
-    VariableUpdated,
 )
-from graphmill.engine.fanout import EPOCH_SHIFT
-from graphmill.storage.events import Sorted, events_in, pack, sort_events, unpack
 from tests.dsl.files import node
 from tests.engine.driving import Stage
 from tests.nodes.containers.drawing import (
@@ -33,6 +27,7 @@ from tests.nodes.containers.drawing import (
     plan_of,
     script,
 )
+from tests.nodes.containers.histories import mark, stored
 
 RUNS: Counter[tuple[str, object]] = Counter()
 """How often a script ran for a value."""
@@ -55,6 +50,11 @@ async def ask(look_up):
     RUNS["ask", None] += 1
     await asyncio.sleep(0.001)
     return {"r": "asked"}
+
+
+async def wait(_):
+    await asyncio.sleep(0)
+    return {}
 
 
 def picked(_):
@@ -134,6 +134,28 @@ WORKFLOWS = {
             ],
         },
     ),
+    "parallel iterations side by side": (
+        [
+            *iteration("it", "start.l", "slow.r", is_parallel=True, parallel_nums=2),
+            script("slow", inside="it"),
+            *iteration("on", "start.l", "ask.r", is_parallel=True, parallel_nums=2),
+            script("ask", inside="on"),
+            end(o="it.output", p="on.output"),
+        ],
+        "start>it s_it>slow it>e start>on s_on>ask on>e",
+        {},
+    ),
+    "rounds of nothing beside others": (
+        [
+            *iteration("it", "start.l", "start.s"),
+            script("after", "picked"),
+            *(script(f"w{number}", "wait") for number in range(9)),
+            end(o="it.output"),
+        ],
+        "start>it it>after start>w0 after>e w8>e "
+        + " ".join(f"w{number}>w{number + 1}" for number in range(8)),
+        {},
+    ),
     "branches and failures": (
         [
             script("ask"),
@@ -165,35 +187,12 @@ WORKFLOWS = {
     ),
 }
 INPUTS = {"l": ["a", "b", "c"], "s": "x"}
-SCRIPTS = {"slow": slow, "twice": twice, "ask": ask, "picked": picked}
+SCRIPTS = {"slow": slow, "twice": twice, "ask": ask, "wait": wait, "picked": picked}
 
 
 def plan_named(name):
     nodes, links, options = WORKFLOWS[name]
     return plan_of(nodes, links, SCRIPTS, **options)
-
-
-def stored(events: list[Event]) -> list[Event]:
-    """The events as the database gives them back."""
-    numbered = list(enumerate(events, (1 << EPOCH_SHIFT) + 1))
-    kept: Sorted = sort_events(numbered, {})
-    again = dict(numbered[:1])
-    again.update(events_in(unpack(pack([*kept.nodes, *kept.others]))))
-    return [event for _, event in sorted(again.items())]
-
-
-def mark(event: Event) -> object:
-    match event:
-        case NodeStarted(execution) | NodeFinished(execution) | ContainerStarted(execution):
-            return type(event), execution.path, execution.node_id
-        case ContainerFinished(execution):
-            return type(event), execution.path, execution.node_id
-        case RoundStarted(execution, index):
-            return type(event), execution.path, execution.node_id, index
-        case VariableUpdated(selector, value):
-            return type(event), selector, repr(value)
-        case _:
-            return type(event)
 
 
 @pytest.fixture(autouse=True)
