@@ -148,9 +148,11 @@ class WebhookSettings(Section):
     @model_validator(mode="after")
     def _secret_is_readable(self) -> Self:
         try:
-            assert self.key, "the shortest secret has a character"
+            is_readable = bool(self.key)
         except ValueError:
-            raise ValueError(f"secret: Base64 must follow {_SIGNING_SECRET}") from None
+            is_readable = False
+        if not is_readable:
+            raise ValueError(f"secret: Base64 must follow {_SIGNING_SECRET}")
         return self
 
 
@@ -245,6 +247,10 @@ class NamedModel(Section):
     name: str
 
 
+_NEEDED: Final = {"openapi": "document", "mcp": "url", "workflow": "app", "images": "model"}
+"""By the kind of tools."""
+
+
 class ToolSettings(Section):
     """Tools that workflow files name by their provider, and who does their work here."""
 
@@ -268,10 +274,6 @@ class ToolSettings(Section):
         if getattr(self, needed) is None:
             raise ValueError(f"kind {self.kind} needs {needed}")
         return self
-
-
-_NEEDED: Final = {"openapi": "document", "mcp": "url", "workflow": "app", "images": "model"}
-"""By the kind of tools."""
 
 
 class EmbeddingSettings(NamedModel):
@@ -565,6 +567,30 @@ class OcsSettings(Section):
     """Slugs of apps that are task types of their own, `app:<slug>`."""
 
 
+class LogSettings(Section):
+    """What the server says of itself, on standard error."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    format: Literal["auto", "json", "text"] = "auto"
+    """auto: text on a terminal, else JSON."""
+    access: bool = False
+    """Is there a line for each request?"""
+
+
+class MetricSettings(Section):
+    token: OptionalSecret = None
+    """What has to be shown to read `/metrics`. Without it nothing is counted."""
+
+
+class TraceSettings(Section):
+    endpoint: Annotated[HttpUrl | None, BeforeValidator(_filled)] = None
+    """Where a collector takes OTLP over HTTP, with its `/v1/traces`. None: nothing is traced."""
+    headers: dict[str, SecretStr] = {}
+    """Sent along with every batch."""
+    ratio: float = Field(1.0, ge=0, le=1)
+    """Share of the traces that begin here; those that a caller began follow the caller."""
+
+
 class ClusterSettings(Section):
     role: Literal["all", "api", "worker"] = "all"
     dispatcher: Literal["embedded", "dbos"] = "embedded"
@@ -590,6 +616,9 @@ class Settings(Section):
     limits: LimitSettings = LimitSettings()
     retention: RetentionSettings = RetentionSettings()
     ocs: OcsSettings = OcsSettings()
+    logs: LogSettings = LogSettings()
+    metrics: MetricSettings = MetricSettings()
+    traces: TraceSettings = TraceSettings()
     cluster: ClusterSettings = ClusterSettings()
 
     @property
@@ -734,7 +763,7 @@ def _clashes(settings: Settings) -> Iterator[_Mistake]:
     """What no section can see by itself."""
     yield from _same_apps(settings)
     yield from _unknown_apps(settings)
-    yield from _unknown_models(settings)
+    yield from _models_that_cannot_draw(settings)
     yield from _same_users(settings.ocs)
     yield from _same_bases(settings)
 
@@ -771,16 +800,18 @@ def _not_an_app(slug: str) -> str:
     return f"No app has the slug {slug!r}; list its workflow under `apps`"
 
 
-def _unknown_models(settings: Settings) -> Iterator[_Mistake]:
-    """Tools whose model nobody serves."""
+def _models_that_cannot_draw(settings: Settings) -> Iterator[_Mistake]:
+    """Tools whose model cannot draw."""
     for i, tool in enumerate(settings.tools):
         model = tool.model
-        if model is not None and not any(
-            entry.serves(model.provider, model.name) for entry in settings.models
-        ):
+        if model is None:
+            continue
+        serving = (one for one in settings.models if one.serves(model.provider, model.name))
+        entry = next(serving, None)
+        if entry is None or entry.kind != "openai":
             yield (
                 ("tools", i, "model"),
-                f"No entry of `models` serves {model.name!r} of {model.provider!r}",
+                f"{model.name!r} of {model.provider!r} needs an entry of kind openai in `models`",
             )
 
 

@@ -65,15 +65,24 @@ class Api:
     async def get(self, path: str, *, app: str = "main", **options: Any) -> httpx.Response:
         return await self.http.get(f"/v1{path}", headers=_key(app), **options)
 
-    async def post(self, path: str, content: object, *, app: str = "main") -> httpx.Response:
-        return await self.http.post(f"/v1{path}", json=content, headers=_key(app))
+    async def post(
+        self, path: str, content: object, *, app: str = "main", repeat_key: str | None = None
+    ) -> httpx.Response:
+        headers = {} if repeat_key is None else {"Idempotency-Key": repeat_key}
+        return await self.http.post(f"/v1{path}", json=content, headers=_key(app) | headers)
 
     async def run(
-        self, inputs: object, *, app: str = "main", user: object = USER, **members: object
+        self,
+        inputs: object,
+        *,
+        app: str = "main",
+        user: object = USER,
+        repeat_key: str | None = None,
+        **members: object,
     ) -> httpx.Response:
         """One run, in blocking mode unless `members` say otherwise."""
         body = {"inputs": inputs, "response_mode": "blocking", "user": user, **members}
-        return await self.post("/workflows/run", body, app=app)
+        return await self.post("/workflows/run", body, app=app, repeat_key=repeat_key)
 
     async def outputs(self, inputs: object, **members: object) -> Json:
         """What a run of the main app gives."""

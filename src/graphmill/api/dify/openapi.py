@@ -115,8 +115,7 @@ def _responses(operation: Operation) -> dict[str, Any]:
     success: dict[str, Any] = {"description": "Success"}
     if operation.status != 204:
         success["content"] = {
-            kind: {"schema": _answer_in(kind, operation)}
-            for kind in operation.media_types
+            kind: {"schema": _answer_in(kind, operation)} for kind in operation.media_types
         }
     return {
         str(operation.status): success,

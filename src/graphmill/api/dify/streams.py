@@ -146,7 +146,7 @@ class Streams:
             for number, payload in told
             if number > (after or 0)
         ]
-        return EventStream(_at_once(b"".join(frames)))
+        return EventStream(_at_once(b"".join(frames)), headers=run_header(record.id))
 
     async def _audio(self, run: Run, narration: Narration) -> AsyncGenerator[bytes, None]:
         """In pieces that no client finds too long for a line."""
