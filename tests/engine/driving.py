@@ -45,7 +45,7 @@ class MemoryJournal:
         """Clear it to hold all commits back."""
         self.open.set()
 
-    def post(self, log: EventLog) -> None:
+    def post(self, log: EventLog, *, has_time: bool = False) -> None:
         pending = log.pending()
         if not self.broken:
             rows = self.rows.setdefault(log.run_id, [])
@@ -56,6 +56,7 @@ class MemoryJournal:
         await self.open.wait()
         if self.broken:
             raise StoreUnreachable("the database does not answer")
+        log.recorded()
 
     async def history(self, run_id: str, *, after: int = 0) -> list[NumberedEvent]:
         return [entry for entry in self.rows.get(run_id, []) if entry[0] > after]

@@ -104,6 +104,42 @@ async def test_posting_is_cheap_and_often(database: Database) -> None:
     assert 4 == len(await journal.history(run.id))
 
 
+async def test_text_that_streams_shares_a_commit(database: Database) -> None:
+    journal, run = SqlJournal(database), new_run()
+    feed = Feed(run.id)
+    journal.open(run, feed)
+    feed.append(started(run))
+    journal.post(feed)
+    await journal.committed(feed)
+    for text in "abcd":
+        feed.append(TextChunk(("end", "answer"), text))
+        journal.post(feed, has_time=True)
+        await asyncio.sleep(0.002)
+    assert 0 == await rows_of(database, journal_table)
+    await journal.committed(feed)
+    assert 1 == await rows_of(database, journal_table)
+    assert 5 == len(await journal.history(run.id))
+
+
+async def test_what_is_urgent_takes_along_what_has_time(database: Database) -> None:
+    journal, run = SqlJournal(database), new_run()
+    feed = Feed(run.id)
+    journal.open(run, feed)
+    feed.append(started(run))
+    journal.post(feed, has_time=True)
+    feed.append(finished())
+    journal.post(feed)
+    history: list[NumberedEvent] = []
+    async with asyncio.timeout(0.3):
+        while len(history) < 2:
+            history = await journal.history(run.id)
+
+
+async def test_the_log_learns_what_is_in_the_database(database: Database) -> None:
+    feed = await record(database, new_run(), [started(new_run()), *executed()])
+    assert 0 == feed.backlog
+
+
 async def test_committed_waits_for_what_was_posted_and_nothing_else(database: Database) -> None:
     journal, run = SqlJournal(database), new_run()
     feed = Feed(run.id)
@@ -189,6 +225,7 @@ async def test_a_refused_write_is_no_obstacle_to_the_next(tmp_path: Path) -> Non
         journal.post(feed)
         with pytest.raises(StoreUnreachable, match="wait for the database"):
             await journal.committed(feed)
+    assert 1 == feed.backlog
     await writer.close()
     journal.post(feed)
     with pytest.raises(StoreUnreachable, match="closed"):

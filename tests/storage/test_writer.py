@@ -47,9 +47,11 @@ async def writer(words: Words) -> AsyncIterator[Writer]:
     await writer.close()
 
 
-def submit(writer: Writer, *words: str | None) -> asyncio.Future[StoreError | None]:
+def submit(
+    writer: Writer, *words: str | None, has_time: bool = False
+) -> asyncio.Future[StoreError | None]:
     writes: list[Write] = [(INSERT, (word,)) for word in words]
-    return writer.submit(lambda: writes)
+    return writer.submit(lambda: writes, has_time=has_time)
 
 
 async def test_writes_of_one_turn_of_the_loop_share_a_commit(words: Words, writer: Writer) -> None:
@@ -81,6 +83,32 @@ async def test_writes_that_come_while_one_is_under_way_are_written_too(
     second = submit(writer, "second")
     assert (None, None) == (await first, await second)
     assert {"first", "second"} == words.stored()
+
+
+async def test_who_has_time_goes_along_with_the_next(words: Words, writer: Writer) -> None:
+    patient = [submit(writer, f"p{i}", has_time=True) for i in range(3)]
+    await asyncio.sleep(0.01)
+    assert set() == words.stored()
+    await submit(writer, "urgent")
+    assert [None] * 3 == [future.result() for future in patient]
+    assert 1 == words.commits
+
+
+async def test_who_has_time_waits_for_a_while_only(
+    words: Words, writer: Writer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("graphmill.storage.writer.LEISURE_SECONDS", 0.01)
+    for word in ("a", "b"):
+        await submit(writer, word, has_time=True)
+    assert {"a", "b"} == words.stored()
+
+
+async def test_who_has_time_can_be_hurried(words: Words, writer: Writer) -> None:
+    writer.hurry()
+    patient = submit(writer, "a", has_time=True)
+    writer.hurry()
+    assert await patient is None
+    assert 1 == words.commits
 
 
 async def test_a_row_at_fault_fails_alone(words: Words, writer: Writer) -> None:
@@ -159,9 +187,10 @@ async def test_who_is_cancelled_while_waiting_harms_nobody(words: Words, writer:
     assert {"a", "b"} == words.stored()
 
 
-async def test_closing_writes_what_waits(words: Words) -> None:
+@pytest.mark.parametrize("has_time", [False, True])
+async def test_closing_writes_what_waits(words: Words, has_time: bool) -> None:
     writer = Writer(words.connection)
-    futures = [submit(writer, f"w{i}") for i in range(2 * GROUP)]
+    futures = [submit(writer, f"w{i}", has_time=has_time) for i in range(2 * GROUP)]
     await writer.close()
     assert {None} == {future.result() for future in futures}
     assert 2 * GROUP == len(words.stored())

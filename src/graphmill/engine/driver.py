@@ -172,7 +172,7 @@ class Driver:
                 self._take_turn()
                 self._tell()
                 if self._feed.backlog > BACKLOG:
-                    await self._catch_up()
+                    await self._journal.committed(self._feed)
                 if self._inbox or self._traversal.is_ready:
                     await asyncio.sleep(0)
                 elif self._tasks:
@@ -233,12 +233,6 @@ class Driver:
         """Show readers and journal what happened since the last call."""
         self._journal.post(self._feed)
         self._feed.publish()
-
-    async def _catch_up(self) -> None:
-        """Wait for a journal that is far behind."""
-        count = self._feed.count
-        await self._journal.committed(self._feed)
-        self._feed.recorded(count)
 
     def _conclude(self, status: RunStatus, error: str) -> None:
         """The first verdict counts."""
@@ -311,9 +305,11 @@ class Driver:
             await self._told()
 
     async def _told(self) -> None:
-        self._tell()
+        """Of progress nothing depends, so it needs no commit of its own."""
+        self._journal.post(self._feed, has_time=True)
+        self._feed.publish()
         if self._feed.backlog > BACKLOG:
-            await self._catch_up()
+            await self._journal.committed(self._feed)
 
     async def _seal(self) -> None:
         """Record how the run ended, then show it."""

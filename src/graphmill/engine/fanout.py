@@ -13,7 +13,7 @@ from graphmill.engine.events import Event, RunFinished, RunPaused
 from graphmill.errors import RunSuspended
 from graphmill.ports.runs import NumberedEvent
 
-WINDOW: Final = 4096
+WINDOW: Final = 512
 """Events of a live run that stay in memory once the journal has them."""
 EPOCH_SHIFT: Final = 32
 
@@ -24,7 +24,7 @@ History = Callable[[int], Awaitable[list[NumberedEvent]]]
 class Feed:
     """The events of one run while this process owns it.
 
-    `append`, `amend`, `publish` and `recorded` are for its owner, `pending` is for the journal."""
+    `append`, `amend` and `publish` are for its owner, `pending` and `recorded` for the journal."""
 
     __slots__ = (
         "_base", "_events", "_forgotten", "_handed", "_readers", "_recorded", "_visible", "count",
@@ -75,10 +75,10 @@ class Feed:
         self._handed = self.count
         return pending
 
-    def recorded(self, count: int) -> None:
-        """The journal holds the first `count` events: of those, only the window stays here."""
-        self._recorded = max(self._recorded, count)
-        surplus = min(count, self.count - WINDOW) - self._forgotten
+    def recorded(self) -> None:
+        """The journal holds all that was handed over: of that, only the window stays here."""
+        self._recorded = self._handed
+        surplus = min(self._recorded, self.count - WINDOW) - self._forgotten
         if surplus > 0:
             del self._events[:surplus]
             self._forgotten += surplus

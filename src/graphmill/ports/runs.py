@@ -19,13 +19,17 @@ class EventLog(Protocol):
         """Events not yet handed to the journal; calling it marks them as handed over."""
         ...
 
+    def recorded(self) -> None:
+        """All events that were handed over are in the database."""
+        ...
+
 
 class Journal(Protocol):
     """The durable memory of runs. A run is what its journal says."""
 
-    def post(self, log: EventLog) -> None:
-        """`log` has new events; they will be in the database within a few milliseconds. Never
-        blocks."""
+    def post(self, log: EventLog, *, has_time: bool = False) -> None:
+        """`log` has new events; they will be in the database within a few milliseconds, or a second
+        when it `has_time`. Never blocks."""
         ...
 
     async def committed(self, log: EventLog) -> None:

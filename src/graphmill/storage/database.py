@@ -84,9 +84,20 @@ class Database:
         if error is not None:
             raise error
 
-    def submit(self, source: Source) -> asyncio.Future[StoreError | None]:
+    def submit(
+        self, source: Source, *, has_time: bool = False
+    ) -> asyncio.Future[StoreError | None]:
         """Write what `source` will give when the next group is made up; see `Writer.submit`."""
-        return self._writer.submit(source)
+        return self._writer.submit(source, has_time=has_time)
+
+    def hurry(self) -> None:
+        """Write all that was submitted as soon as possible."""
+        self._writer.hurry()
+
+    @property
+    def writes_waiting(self) -> int:
+        """How many of those submitted do."""
+        return self._writer.waiting
 
 
 class _Reader:

@@ -97,10 +97,10 @@ class SqlJournal:
         recorder.recall(history)
         self._recorders[run.id] = recorder
 
-    def post(self, log: EventLog) -> None:
+    def post(self, log: EventLog, *, has_time: bool = False) -> None:
         recorder = self._recorders.get(log.run_id)
         if recorder is not None:
-            recorder.post()
+            recorder.post(has_time=has_time)
 
     async def committed(self, log: EventLog) -> None:
         recorder = self._recorders.get(log.run_id)
@@ -172,13 +172,17 @@ class _Recorder:
     def run_id(self) -> str:
         return self._run.id
 
-    def post(self) -> None:
+    def post(self, *, has_time: bool = False) -> None:
         if not self._is_posted:
             self._is_posted = True
-            self._commit = self._database.submit(self._take)
+            self._commit = self._database.submit(self._take, has_time=has_time)
             self._commit.add_done_callback(self._settle)
+        elif not has_time:
+            self._database.hurry()
 
     async def committed(self) -> None:
+        if self._is_posted:
+            self._database.hurry()
         if self._commit is not None:
             error = await asyncio.shield(self._commit)
             if error is not None:
@@ -203,6 +207,7 @@ class _Recorder:
         error = commit.result()
         if error is None:
             self._writes = []
+            self._log.recorded()
         if commit is self._commit:
             # Also when it was refused without a look at what there is to write.
             self._is_posted = False

@@ -9,8 +9,9 @@ class MemoryJournal:
     def __init__(self) -> None:
         self._events: dict[str, list[NumberedEvent]] = {}
 
-    def post(self, log: EventLog) -> None:
+    def post(self, log: EventLog, *, has_time: bool = False) -> None:
         self._events.setdefault(log.run_id, []).extend(log.pending())
+        log.recorded()
 
     async def committed(self, log: EventLog) -> None:
         """It already is."""

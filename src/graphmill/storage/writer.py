@@ -17,6 +17,8 @@ from graphmill.storage.sqlite import ROW_FAULTS, translate
 
 GROUP: Final = 64
 """Sources in one commit at most: neither they nor the commit may hold up the others for long."""
+LEISURE_SECONDS: Final = 0.5
+"""How long those who have time wait for others, with whom they can share a commit."""
 BACKLOG: Final = 20_000
 """Sources that may wait; with more, the database counts as stuck."""
 
@@ -35,12 +37,19 @@ class Writer:
         self._loop = asyncio.get_running_loop()
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="database-writer")
         self._waiting: list[tuple[Source, asyncio.Future[StoreError | None]]] = []
+        self._is_urgent = False
+        """Does one of those who wait want to be written as soon as possible?"""
+        self._alarm: asyncio.TimerHandle | None = None
+        """Rings when those who have time have waited long enough."""
         self._idle = asyncio.Event()
         self._idle.set()
         self._is_closed = False
 
-    def submit(self, source: Source) -> asyncio.Future[StoreError | None]:
+    def submit(
+        self, source: Source, *, has_time: bool = False
+    ) -> asyncio.Future[StoreError | None]:
         """Write what `source` gives, all of it or nothing; sources have no order among each other.
+        One that `has_time` goes along with whatever is written next, or waits for a while.
 
         The result is there when it is committed: None, or why it could not be written."""
         future: asyncio.Future[StoreError | None] = self._loop.create_future()
@@ -50,14 +59,28 @@ class Writer:
             future.set_result(StoreUnreachable(f"{self._backlog} writes wait for the database"))
         else:
             self._waiting.append((source, future))
-            if self._idle.is_set():
-                self._idle.clear()
-                self._loop.call_soon(self._begin)
+            if not has_time:
+                self.hurry()
+            elif self._alarm is None:
+                self._alarm = self._loop.call_later(LEISURE_SECONDS, self.hurry)
         return future
+
+    def hurry(self) -> None:
+        """Write all that waits as soon as possible."""
+        self._is_urgent = bool(self._waiting)
+        if self._is_urgent and self._idle.is_set():
+            self._idle.clear()
+            self._loop.call_soon(self._begin)
+
+    @property
+    def waiting(self) -> int:
+        """How many sources do."""
+        return len(self._waiting)
 
     async def close(self) -> None:
         """Write what waits, then close the connection."""
         self._is_closed = True
+        self.hurry()
         await self._idle.wait()
         await self._loop.run_in_executor(self._thread, self._connection.close)
         self._thread.shutdown()
@@ -65,6 +88,10 @@ class Writer:
     def _begin(self) -> None:
         """Make up a group and hand it to the thread."""
         taken, self._waiting = self._waiting[:GROUP], self._waiting[GROUP:]
+        self._is_urgent = bool(self._waiting)
+        if self._alarm is not None:
+            self._alarm.cancel()
+            self._alarm = None
         futures: list[asyncio.Future[StoreError | None]] = []
         group: list[Sequence[Write]] = []
         for source, future in taken:
@@ -87,7 +114,7 @@ class Writer:
     ) -> None:
         for future, error in zip(futures, work.result(), strict=True):
             _settle(future, error)
-        if self._waiting:
+        if self._is_urgent:
             # After those who wait were told: their sources must know what is written.
             self._loop.call_soon(self._begin)
         else:
