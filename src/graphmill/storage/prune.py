@@ -17,6 +17,7 @@ from graphmill.storage.ocs_tasks import TaskStatus
 from graphmill.storage.tables import (
     brief_runs,
     conversations,
+    forms,
     is_open,
     journal,
     node_executions,
@@ -42,6 +43,7 @@ _FORGET_RUN: Final = (
     delete(brief_runs).where(brief_runs.c.run_id == bindparam("id")),
     delete(request_keys).where(request_keys.c.run_id == bindparam("id")),
     delete(reports).where(reports.c.run_id == bindparam("id")),
+    delete(forms).where(forms.c.run_id == bindparam("id")),
     delete(runs).where(runs.c.id == bindparam("id")),
 )
 _BRIEF_RUNS: Final = (
@@ -55,6 +57,7 @@ _BRIEF_RUNS: Final = (
 )
 _FORGET_DETAILS: Final = (
     delete(node_executions).where(node_executions.c.run_id == bindparam("id")),
+    delete(forms).where(forms.c.run_id == bindparam("id")),
     update(runs).where(runs.c.id == bindparam("id")).values(inputs="{}", outputs="{}"),
     delete(brief_runs).where(brief_runs.c.run_id == bindparam("id")),
 )

@@ -16,7 +16,7 @@ from graphmill.storage import knowledge_search
 from graphmill.storage.search import ddl
 from graphmill.storage.tables import metadata
 
-REVISION: Final = "0009"
+REVISION: Final = "0010"
 """The newest file in `migrations/versions`."""
 
 

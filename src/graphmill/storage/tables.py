@@ -137,6 +137,33 @@ reports = Table(
 )
 """Ended runs whose webhook has not taken notice yet."""
 
+forms = Table(
+    "forms",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("token", Text, nullable=False),
+    Column("step_key", Text, nullable=False),
+    Column("app_id", Text, nullable=False),
+    Column("run_id", Text, nullable=False),
+    Column("expires_at", Double, nullable=False),
+    Column("ends_run", Boolean, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("is_due", Boolean, nullable=False),
+    Column("closed_by", Text),
+    Column("form", Text, nullable=False),
+    Column("answer", Text),
+    UniqueConstraint("token"),
+    UniqueConstraint("step_key"),
+    Index("forms_by_run", "run_id"),
+)
+"""What runs ask people. `ends_run`: does a run end whose form nobody fills in? `is_due`: has the
+form been closed, and its run not heard of it? `closed_by` names who closed it: the first one wins.
+"""
+
+form_is_waiting = forms.c.state == "waiting"
+Index("forms_waiting", forms.c.expires_at, sqlite_where=form_is_waiting)
+Index("forms_due", forms.c.id, sqlite_where=forms.c.is_due)
+
 uploads = Table(
     "uploads",
     metadata,
