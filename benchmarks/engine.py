@@ -72,7 +72,12 @@ def compiled(text: str, http: OutboundClient, *more: NodeType) -> Plan:
     assert workflow is not None, "the workloads can be read"
     nothing = cast("Any", None)
     ports = NodePorts(
-        http=http, files=nothing, templates=InlineTemplates(), code=nothing, documents=nothing
+        http=http,
+        files=nothing,
+        templates=InlineTemplates(),
+        code=nothing,
+        documents=nothing,
+        models=nothing,
     )
     types = {**NODE_TYPES, **{node_type.name: node_type for node_type in more}}
     return compile_plan(workflow, ports, node_types=types)

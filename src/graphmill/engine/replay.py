@@ -17,6 +17,7 @@ from graphmill.engine.events import (
     Event,
     Execution,
     NodeFinished,
+    NodePaused,
     NodeRetried,
     NodeStarted,
     NodeStatus,
@@ -50,6 +51,8 @@ class Replayable(Protocol):
 
     def count_retry(self, work: Work) -> None: ...
 
+    def count_again(self, work: Work) -> None: ...
+
     def complete(self, work: Work, outcome: Outcome) -> float | None: ...
 
 
@@ -73,6 +76,8 @@ class Replay:
                     self._updates.append((event.selector, event.value))
                 case NodeRetried():
                     self._traversal.count_retry(self._work_of(event.execution))
+                case NodePaused():
+                    self._traversal.count_again(self._work_of(event.execution))
                 case NodeFinished():
                     self._finish(event)
                 case RoundStarted():

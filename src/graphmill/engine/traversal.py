@@ -209,6 +209,10 @@ class Traversal:
 
     def count_retry(self, work: Work) -> None:
         work.retries += 1
+        self.count_again(work)
+
+    def count_again(self, work: Work) -> None:
+        """A node runs once more."""
         if work.frame.container is None:
             self._steps += 1
 
@@ -217,11 +221,15 @@ class Traversal:
         """Is there a node that waits for somebody outside?"""
         return bool(self._paused)
 
-    def wake(self) -> list[Work]:
-        """The nodes that wait for somebody outside: run them again and `complete` them."""
-        works = list(self._paused)
-        self._paused.clear()
-        return works
+    def wake(self, key: str) -> Work | None:
+        """The paused node with that idempotency key, if there is one: run it again and `complete`
+        it."""
+        for work in self._paused:
+            if work.context.idempotency_key == key:
+                del self._paused[work]
+                self.count_again(work)
+                return work
+        return None
 
     def pause(self) -> RunPaused:
         """What is told when nothing else is left to do."""
