@@ -8,6 +8,7 @@ from sqlalchemy import func, select
 
 from graphmill.config import LogLevel, RetentionSettings
 from graphmill.engine.events import RunStatus, TextChunk
+from graphmill.engine.run import RequestKey
 from graphmill.errors import FileNotFound
 from graphmill.files.local import LocalFiles
 from graphmill.ids import new_id
@@ -16,6 +17,7 @@ from graphmill.storage.journal import SqlJournal
 from graphmill.storage.messages import MessageStore
 from graphmill.storage.ocs_tasks import NewTask, TaskApi, TaskStatus, TaskStore
 from graphmill.storage.prune import BATCH, DAY, MINUTE, Pruned, Pruner
+from graphmill.storage.reports import Report, ReportStore
 from graphmill.storage.runs import LogQuery, RunStore
 from graphmill.storage.tables import metadata
 from graphmill.storage.uploads import NewUpload, UploadKind, UploadStore
@@ -73,6 +75,28 @@ async def test_old_runs_go_with_their_events(database: Database, files: LocalFil
     assert Pruned(1, 0, 0) == await prune(database, files, retention, now=now)
     assert {"runs": 1, "journal": 1} == await rows_of(database)
     assert 3 == len(await SqlJournal(database).history(young))
+
+
+async def test_old_runs_go_with_their_keys_and_reports(
+    database: Database, files: LocalFiles
+) -> None:
+    run = new_run(request_key=RequestKey("key", "fingerprint"), is_reported=True)
+    await record(database, run, [started(run), finished()])
+    assert {"runs": 1, "request_keys": 1, "reports": 1} == await rows_of(database)
+    await prune(database, files, RetentionSettings(), now=CREATED_AT + 31 * DAY)
+    assert {} == await rows_of(database)
+
+
+async def test_a_run_that_is_not_reported_yet_keeps_everything(
+    database: Database, files: LocalFiles
+) -> None:
+    run = new_run(log_level=LogLevel.NONE, is_reported=True)
+    await record(database, run, [started(run), finished()])
+    await prune(database, files, RetentionSettings(), now=CREATED_AT + 2 * DAY)
+    assert {"runs": 1, "brief_runs": 1, "reports": 1} == await rows_of(database)
+    await ReportStore(database).drop(Report(run.id, 0))
+    await prune(database, files, RetentionSettings(), now=CREATED_AT + 2 * DAY)
+    assert {} == await rows_of(database)
 
 
 async def test_many_runs_go_in_batches(database: Database, files: LocalFiles) -> None:

@@ -11,6 +11,7 @@ import logging
 import time
 from base64 import b64encode
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
@@ -60,6 +61,8 @@ class Reporter:
         self._body_of = body_of
         self._clock = clock
         self._news = asyncio.Event()
+        self._under_way: set[str] = set()
+        """Runs that are reported now."""
 
     def wake(self) -> None:
         """A run has ended."""
@@ -67,31 +70,46 @@ class Reporter:
 
     async def send_all(self) -> None:
         """Send what is due and what becomes due, until cancelled."""
-        while True:
-            self._news.clear()
-            try:
-                pause = await self._send_due()
-            except StoreError as error:
-                logger.error("Reports to webhooks have to wait: %s", error.for_operator())
-                pause = AFTER_STORE_ERROR
-            try:
-                async with asyncio.timeout(pause):
-                    await self._news.wait()
-            except TimeoutError:
-                continue
+        async with asyncio.TaskGroup() as tasks:
+            while True:
+                self._news.clear()
+                try:
+                    pause = await self._send_due(tasks)
+                except StoreError as error:
+                    logger.error("Reports to webhooks have to wait: %s", error.for_operator())
+                    pause = AFTER_STORE_ERROR
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(pause):
+                        await self._news.wait()
 
-    async def _send_due(self) -> float | None:
-        """Send what is due. Gives the seconds until more is; None: there is nothing more. Raises
-        StoreError."""
-        while due := await self._store.due(self._app_id, self._clock(), limit=AT_A_TIME):
-            faults = await asyncio.gather(*map(self._fault_of, due))
-            for report, fault in zip(due, faults, strict=True):
-                await self._note(report, fault)
+    async def _send_due(self, tasks: asyncio.TaskGroup) -> float | None:
+        """Begin to send what is due. Gives the seconds until there is more to do; None: that needs
+        news. Raises StoreError."""
+        while room := AT_A_TIME - len(self._under_way):
+            due = await self._store.due(self._app_id, self._clock(), limit=AT_A_TIME)
+            waiting = [report for report in due if report.run_id not in self._under_way]
+            if not waiting:
+                break
+            for report in waiting[:room]:
+                self._under_way.add(report.run_id)
+                tasks.create_task(self._send(report))
+        if self._under_way:
+            return None
         moment = await self._store.next_due(self._app_id)
         return None if moment is None else max(0.0, moment - self._clock())
 
+    async def _send(self, report: Report) -> None:
+        try:
+            await self._note(report, await self._fault_of(report))
+        except StoreError as error:
+            logger.error("Run %s is reported later: %s", report.run_id, error.for_operator())
+            await asyncio.sleep(AFTER_STORE_ERROR)
+        finally:
+            self._under_way.discard(report.run_id)
+            self._news.set()
+
     async def _note(self, report: Report, fault: str | None) -> None:
-        """What became of an attempt; None: it has arrived."""
+        """What became of an attempt; None: it has arrived. Raises StoreError."""
         if fault is None:
             logger.info("Run %s is reported to the webhook of its app", report.run_id)
             await self._store.drop(report)
