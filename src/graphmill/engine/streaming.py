@@ -115,11 +115,13 @@ def _nodes_before(graph: Graph, node: int, blocking: set[int]) -> set[int]:
 class _Buffer:
     """Chunks of one selector that no session has shown yet; it exists from the first chunk on."""
 
-    __slots__ = ("is_closed", "texts")
+    __slots__ = ("is_awaited", "is_closed", "texts")
 
     def __init__(self) -> None:
         self.texts: list[str] = []
         self.is_closed = False
+        self.is_awaited = False
+        """Has the active session shown all, and is it waiting for more?"""
 
 
 class StreamFilter:
@@ -171,13 +173,15 @@ class StreamFilter:
 
     def chunk(self, selector: Selector, text: str, *, is_final: bool = False) -> list[TextChunk]:
         """A node made a piece of the text at `selector`; `is_final` says that it was the last."""
-        if selector not in self._plan.referenced:
-            return []
         buffer = self._buffers.get(selector)
         if buffer is None:
+            if selector not in self._plan.referenced:
+                return []
             buffer = self._buffers[selector] = _Buffer()
         if buffer.is_closed:
             return []
+        if buffer.is_awaited and not is_final:
+            return [TextChunk(selector, text, self._position)]
         buffer.texts.append(text)
         buffer.is_closed = is_final
         return self.flush()
@@ -220,6 +224,7 @@ class StreamFilter:
         if buffer is not None:
             shown += [TextChunk(segment, text, self._position) for text in buffer.texts]
             buffer.texts.clear()
+            buffer.is_awaited = not buffer.is_closed
             return buffer.is_closed
         value = self._pool.find(segment)
         if isinstance(value, Missing):

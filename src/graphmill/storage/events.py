@@ -52,6 +52,8 @@ class Sorted:
     """For `node_executions`."""
     others: list[Entry] = field(default_factory=list)
     """For `journal`."""
+    turns: bool = False
+    """Does the run pause, go on or end in them?"""
 
 
 def sort_events(events: Sequence[NumberedEvent], starts: Starts) -> Sorted:
@@ -63,18 +65,20 @@ def sort_events(events: Sequence[NumberedEvent], starts: Starts) -> Sorted:
     chunks = _Chunks(result.others)
     for sequence, event in events:
         match event:
+            case TextChunk():
+                chunks.add(sequence, event)
             case NodeFinished():
                 start, _ = starts.pop(event.execution.id, (None, None))
                 result.nodes.append(_node_finished(sequence, start, event))
             case NodeStarted():
                 starts[event.execution.id] = (sequence, event.execution)
-            case TextChunk():
-                chunks.add(sequence, event)
             case RunStarted():
                 result.started = (sequence, event)
             case RunFinished():
                 result.finished = (sequence, event)
+                result.turns = True
             case _:
+                result.turns |= isinstance(event, RunPaused | RunResumed)
                 result.others.append(_ENTRIES[type(event)](sequence, event))
     if starts:
         first = events[0][0]

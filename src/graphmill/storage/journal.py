@@ -9,7 +9,7 @@ from typing import Any, Final
 from sqlalchemy import bindparam, insert, select, union_all, update
 
 from graphmill.config import LogLevel
-from graphmill.engine.events import Event, RunFinished, RunPaused, RunResumed, RunStarted, RunStatus
+from graphmill.engine.events import Event, RunFinished, RunPaused, RunStarted, RunStatus
 from graphmill.engine.run import Run
 from graphmill.errors import StoreError
 from graphmill.jsontext import storable
@@ -234,7 +234,7 @@ class _Recorder:
                 yield compiled(ADD_ORDER).bind(row_of(self._run))
             if self._run.log_level is not LogLevel.FULL:
                 yield compiled(_MARK_BRIEF).text, (run_id, self._run.log_level.value)
-        elif any(isinstance(event, RunPaused | RunResumed | RunFinished) for _, event in events):
+        elif split.turns:
             # One change, for the statements of a commit have no order.
             yield compiled(_CHANGE_RUN).bind({"run_id": run_id, **_standing(*events[-1])})
             if split.finished is not None:
