@@ -6,7 +6,8 @@ from graphmill.config import ToolSettings
 from graphmill.errors import ConfigInvalid
 from graphmill.ports.http import HttpClient, HttpLimits
 from graphmill.tools.api import ApiProvider
-from graphmill.tools.mcp_server import Endpoint, McpProvider
+from graphmill.tools.mcp_endpoint import Endpoint
+from graphmill.tools.mcp_server import McpProvider
 from graphmill.tools.openapi import Api, read_api
 from graphmill.tools.toolbox import MappedProvider, Provider
 from graphmill.tools.workflow import Apps, WorkflowProvider

@@ -7,6 +7,7 @@ import binascii
 from base64 import b64decode
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
 from typing import Any, Final
 
 import httpx2
@@ -23,6 +24,7 @@ from mcp_types import (
     TextResourceContents,
 )
 
+from graphmill.engine.run import Run
 from graphmill.errors import OutboundRefused, ToolFailed
 from graphmill.jsontext import decode
 from graphmill.media_types import UNKNOWN
@@ -33,10 +35,12 @@ from graphmill.ports.tools import (
     LinkMessage,
     Parameter,
     TextMessage,
+    Tool,
     ToolMessage,
+    ToolResult,
     VariableMessage,
 )
-from graphmill.tools.mcp_server import Endpoint, McpTool
+from graphmill.tools.mcp_endpoint import Endpoint
 from graphmill.tools.schemas import parameters_of
 from graphmill.variables.values import Value
 
@@ -46,33 +50,39 @@ MAX_PAGES: Final = 100
 """Of a list of tools: a server that never ends its list does not hang a run."""
 
 
-async def list_tools(endpoint: Endpoint) -> list[McpTool]:
-    """Raises ToolFailed."""
-    listed: list[McpTool] = []
+@dataclass(frozen=True, slots=True)
+class McpTool:
+    """`ports.Tool`"""
+
+    name: str
+    description: str
+    parameters: tuple[Parameter, ...]
+    endpoint: Endpoint
+
+    async def invoke(self, arguments: Mapping[str, Value], run: Run) -> ToolResult:
+        """Raises ToolFailed, also for what the tool itself calls an error."""
+        async with _connected(self.endpoint) as client:
+            result = await client.call_tool(self.name, dict(arguments))
+        if result.is_error:
+            said = " ".join(each.text for each in result.content if isinstance(each, TextContent))
+            raise ToolFailed(said or "The tool failed and did not say why")
+        return ToolResult(tuple(_messages(result)))
+
+
+async def list_tools(endpoint: Endpoint) -> dict[str, Tool]:
+    """By name. Raises ToolFailed."""
+    listed: dict[str, Tool] = {}
     cursor: str | None = None
     async with _connected(endpoint) as client:
         for _ in range(MAX_PAGES):
             page = await client.list_tools(cursor=cursor)
-            listed += [
-                McpTool(each.name, each.description or "", _parameters(each.input_schema), endpoint)
-                for each in page.tools
-            ]
+            for each in page.tools:
+                parameters = _parameters(each.input_schema)
+                listed[each.name] = McpTool(each.name, each.description or "", parameters, endpoint)
             cursor = page.next_cursor
             if cursor is None:
                 break
     return listed
-
-
-async def call_tool(
-    endpoint: Endpoint, name: str, arguments: Mapping[str, Value]
-) -> tuple[ToolMessage, ...]:
-    """Raises ToolFailed, also for what the tool itself calls an error."""
-    async with _connected(endpoint) as client:
-        result = await client.call_tool(name, dict(arguments))
-    if result.is_error:
-        said = " ".join(each.text for each in result.content if isinstance(each, TextContent))
-        raise ToolFailed(said or "The tool failed and did not say why")
-    return tuple(_messages(result))
 
 
 @asynccontextmanager
