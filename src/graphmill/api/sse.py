@@ -25,8 +25,9 @@ HEADERS: Final = (
 def frame(payload: bytes, number: int | None = None) -> bytes:
     """One event; `payload` is JSON without line breaks. Only readers who asked for it may be given
     a `number`."""
-    head = b"" if number is None else b"id: %d\n" % number
-    return head + b"data: " + payload + b"\n\n"
+    if number is None:
+        return b"data: %b\n\n" % payload
+    return b"id: %d\ndata: %b\n\n" % (number, payload)
 
 
 class EventStream:

@@ -1,7 +1,6 @@
 """One agent at work: its calls of model and tools, with what they cost and what is told of them."""
 
 from collections.abc import Mapping
-from contextlib import aclosing
 from dataclasses import dataclass, field
 
 from graphmill.engine.context import NodeContext
@@ -10,11 +9,11 @@ from graphmill.errors import ToolFailed
 from graphmill.nodes.agent.data import Asked
 from graphmill.nodes.agent.log import AgentLog, Entry
 from graphmill.nodes.agent.toolset import AgentTool, observation, read_arguments
-from graphmill.nodes.prompts.call import Reply, reply_of
+from graphmill.nodes.prompts.call import Reply, whole_reply
 from graphmill.nodes.prompts.messages import recorded_call
 from graphmill.nodes.prompts.parameters import Parameters
 from graphmill.nodes.tool.messages import Gathered
-from graphmill.ports.models import ChatPiece, ChatRequest, Message, Models, ToolCall, ToolSchema
+from graphmill.ports.models import ChatRequest, Message, Models, ToolCall, ToolSchema
 from graphmill.ports.tools import BlobMessage, FileMessage
 from graphmill.variables.values import Value
 
@@ -54,15 +53,8 @@ class Work:
             tools=tools,
             user=self.context.run.end_user_id,
         )
-        texts: list[str] = []
-        last = ChatPiece()
-        async with aclosing(self.models.chat(request)) as pieces:
-            async for last in pieces:
-                if last.text:
-                    texts.append(last.text)
-                    if is_shown:
-                        await self.gathered.say(last.text)
-        reply = reply_of(texts, last)
+        say = self.gathered.say if is_shown else None
+        reply = await whole_reply(self.models.chat(request), say)
         self.usage += reply.usage
         calls: list[Value] = [recorded_call(call) for call in reply.tool_calls]
         await self.log.end(entry, {"output": reply.text, "tool_calls": calls}, usage=reply.usage)

@@ -1,6 +1,5 @@
 """Runs the node: fill the prompt, call the model, show and read the reply."""
 
-from contextlib import aclosing
 from typing import Final
 
 from graphmill.engine.context import NodeContext
@@ -12,13 +11,13 @@ from graphmill.nodes.llm.data import LlmData
 from graphmill.nodes.llm.prompt import LlmPrompt, required_selectors
 from graphmill.nodes.llm.shown import AsItComes, Shown, ThoughtsApart
 from graphmill.nodes.llm.structured import with_schema
-from graphmill.nodes.prompts.call import Reply, call_record, error_type, reply_of
+from graphmill.nodes.prompts.call import Reply, call_record, error_type, whole_reply
 from graphmill.nodes.prompts.data import models_of
 from graphmill.nodes.prompts.parameters import Parameters
 from graphmill.nodes.prompts.text import PromptInvalid
 from graphmill.nodes.replies.json_text import ReplyInvalid, repaired_object
 from graphmill.nodes.replies.thinking import split_thoughts
-from graphmill.ports.models import ChatPiece, ChatRequest, Feature
+from graphmill.ports.models import ChatRequest, Feature
 from graphmill.variables.selectors import Selector
 from graphmill.variables.values import Value
 
@@ -75,15 +74,9 @@ class Llm:
         )
 
     async def _call(self, request: ChatRequest, shown: Shown) -> Reply:
-        texts: list[str] = []
-        last = ChatPiece()
-        async with aclosing(self._models.chat(request)) as pieces:
-            async for last in pieces:
-                if last.text:
-                    texts.append(last.text)
-                    await shown.tell(last.text)
+        reply = await whole_reply(self._models.chat(request), shown.tell)
         await shown.end()
-        return reply_of(texts, last)
+        return reply
 
     async def _outputs(self, reply: Reply) -> dict[str, Value]:
         """Raises ReplyInvalid."""

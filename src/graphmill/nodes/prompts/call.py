@@ -1,8 +1,9 @@
 """The call of a model, and what became of it."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 from dataclasses import dataclass
+from io import StringIO
 from typing import Final
 
 from graphmill.engine.usage import Usage, usage_object
@@ -27,18 +28,19 @@ class Reply:
     usage: Usage
 
 
-async def whole_reply(pieces: AsyncGenerator[ChatPiece, None]) -> Reply:
-    """Wait for all of it. Raises ModelError."""
-    texts: list[str] = []
+async def whole_reply(
+    pieces: AsyncGenerator[ChatPiece, None], tell: Callable[[str], Awaitable[None]] | None = None
+) -> Reply:
+    """Wait for all of it, and meanwhile `tell` its text piece by piece. Raises ModelError."""
+    # A list would keep an object for each token until the end.
+    text = StringIO()
     last = ChatPiece()
     async with aclosing(pieces):
         async for last in pieces:
-            texts.append(last.text)
-    return reply_of(texts, last)
-
-
-def reply_of(texts: list[str], last: ChatPiece) -> Reply:
-    return Reply("".join(texts), last.tool_calls, last.finish_reason, last.usage or Usage())
+            text.write(last.text)
+            if last.text and tell is not None:
+                await tell(last.text)
+    return Reply(text.getvalue(), last.tool_calls, last.finish_reason, last.usage or Usage())
 
 
 def call_record(model: ModelData, request: ChatRequest, reply: Reply) -> dict[str, Value]:
