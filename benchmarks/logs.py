@@ -13,7 +13,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 
-from graphmill.config import RetentionSettings
+from graphmill.config.retention import RetentionSettings
 from graphmill.engine.events import RunStatus
 from graphmill.files.local import LocalFiles
 from graphmill.ids import app_id_of, end_user_id_of, new_id, workflow_id_of

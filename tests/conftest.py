@@ -6,7 +6,7 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
-from graphmill.config import S3Settings
+from graphmill.config.storage import S3Settings
 from graphmill.ids import new_id
 from tests.server_process import free_port, running_s3, running_stand_ins
 

@@ -4,7 +4,7 @@ import pytest
 from starlette.applications import Starlette
 
 from graphmill import server
-from graphmill.config import ServerSettings
+from graphmill.config.server import ServerSettings
 
 
 def test_server_listens_where_the_settings_say_and_keeps_its_name_to_itself() -> None:

@@ -17,7 +17,7 @@ from graphmill.api.dify.errors import routing_answer
 from graphmill.api.dify.routes import routes
 from graphmill.api.middleware import ResponseHeaders
 from graphmill.api.ocs.application import NextcloudPaths, OcsApplication
-from graphmill.config import ServerSettings
+from graphmill.config.server import ServerSettings
 from graphmill.service.services import Services
 
 ENVIRONMENT: Final = "PRODUCTION"

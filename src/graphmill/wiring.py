@@ -14,15 +14,12 @@ from typing import TYPE_CHECKING, Final
 from graphmill.api.dify.details import encoded_report
 from graphmill.api.dify.wire import Wire
 from graphmill.background import Background
-from graphmill.config import (
-    AppSettings,
-    KnowledgeSettings,
-    ModelSettings,
-    Settings,
-    SpeechToTextSettings,
-    StorageKind,
-    TextToSpeechSettings,
-)
+from graphmill.config import Settings
+from graphmill.config.apps import AppSettings
+from graphmill.config.knowledge import KnowledgeSettings
+from graphmill.config.models import ModelSettings
+from graphmill.config.speech import SpeechToTextSettings, TextToSpeechSettings
+from graphmill.config.storage import StorageKind
 from graphmill.documents.reader import CHILD, TEXT_CHARACTERS, DocumentLimits, Documents
 from graphmill.engine.driver import RunLimits
 from graphmill.errors import ConfigInvalid

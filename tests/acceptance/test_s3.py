@@ -8,7 +8,7 @@ from subprocess import run
 import httpx
 import pytest
 
-from graphmill.config import S3Settings
+from graphmill.config.storage import S3Settings
 from tests.dsl.files import edges, node, workflow_text
 from tests.server_process import ServerProcess, free_port, running_server
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 from boto3.session import Session
 
-from graphmill.config import S3Settings
+from graphmill.config.storage import S3Settings
 from graphmill.errors import StoreDenied, StoreError, StoreFull, StoreUnreachable
 from graphmill.files.s3 import PART, S3Files
 from tests.files.streams import broken, content, pieces

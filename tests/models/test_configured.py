@@ -7,7 +7,7 @@ from typing import Any, get_args
 
 import pytest
 
-from graphmill.config import ModelFeature
+from graphmill.config.models import ModelFeature
 from graphmill.errors import ModelFailed, ModelNotConfigured, ModelRefused
 from graphmill.ports.models import Feature, FilePart, Message, ModelRef, Role
 from graphmill.variables.files import File

@@ -14,7 +14,7 @@ import pytest
 import pytest_asyncio
 from standardwebhooks import Webhook, WebhookVerificationError
 
-from graphmill.config import WebhookSettings
+from graphmill.config.apps import WebhookSettings
 from graphmill.service import reports
 from graphmill.storage.database import FILE_NAME
 from tests.models.stand_ins import in_turn

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from graphmill.config import S3Settings
+from graphmill.config.storage import S3Settings
 from graphmill.errors import StoreUnreachable
 from graphmill.files.local import LocalFiles
 from graphmill.files.s3 import S3Files

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select
 
-from graphmill.config import LogLevel, RetentionSettings
+from graphmill.config.apps import LogLevel
+from graphmill.config.retention import RetentionSettings
 from graphmill.engine.events import RunStatus, TextChunk
 from graphmill.engine.run import RequestKey
 from graphmill.errors import FileNotFound

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text as sql
 
-from graphmill.config import RetentionSettings
+from graphmill.config.retention import RetentionSettings
 from graphmill.engine.events import RunStatus
 from graphmill.engine.fanout import Feed
 from graphmill.files.local import LocalFiles

@@ -17,7 +17,8 @@ from typing import Final
 import typer
 
 from graphmill import __version__
-from graphmill.config import AppSettings, Settings, load_settings
+from graphmill.config import Settings, load_settings
+from graphmill.config.apps import AppSettings
 from graphmill.errors import (
     CodeFailed,
     CodeUnavailable,

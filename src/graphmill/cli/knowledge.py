@@ -6,7 +6,8 @@ from pathlib import Path
 
 import typer
 
-from graphmill.config import KnowledgeSettings, Settings
+from graphmill.config import Settings
+from graphmill.config.knowledge import KnowledgeSettings
 from graphmill.errors import ConfigInvalid, KnowledgeError, ModelError
 from graphmill.ports.knowledge import Document
 from graphmill.storage.knowledge import SqlKnowledge

@@ -10,7 +10,8 @@ from typing import Annotated, Final, TypeAlias
 import typer
 
 from graphmill import __version__
-from graphmill.config import Settings, StorageKind, load_settings
+from graphmill.config import Settings, load_settings
+from graphmill.config.storage import StorageKind
 from graphmill.errors import GraphmillError, StoreError
 
 DEFAULT_CONFIG: Final = Path("config.yaml")

@@ -5,7 +5,8 @@ from functools import partial
 
 import typer
 
-from graphmill.config import Settings, StorageKind
+from graphmill.config import Settings
+from graphmill.config.storage import StorageKind
 from graphmill.storage.copy import Copied, copy_files
 from graphmill.wiring import open_files, open_storage
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from graphmill.config import LogLevel
+from graphmill.config.apps import LogLevel
 from graphmill.dsl.model import VariableDefinition
 from graphmill.variables.files import File
 from graphmill.variables.values import Value

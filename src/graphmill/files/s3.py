@@ -12,7 +12,7 @@ from functools import partial
 from threading import Lock
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from graphmill.config import S3Settings
+from graphmill.config.storage import S3Settings
 from graphmill.errors import (
     FileNotFound,
     GraphmillError,

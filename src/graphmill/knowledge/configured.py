@@ -6,7 +6,7 @@ from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from graphmill.config import KnowledgeSettings
+from graphmill.config.knowledge import KnowledgeSettings
 from graphmill.errors import DatasetNotFound
 from graphmill.knowledge.source import Source
 from graphmill.ports.knowledge import Dataset, Search, Segment

@@ -8,7 +8,7 @@ from typing import Any, Final
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from graphmill import jsontext
-from graphmill.config import KnowledgeSettings
+from graphmill.config.knowledge import KnowledgeSettings
 from graphmill.errors import KnowledgeFailed, OutboundRefused
 from graphmill.jsontext import storable
 from graphmill.ports.http import HttpClient, HttpRequest, Timeouts

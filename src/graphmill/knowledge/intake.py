@@ -8,7 +8,7 @@ from hashlib import sha256
 from typing import Final
 
 from graphmill import jsontext
-from graphmill.config import KnowledgeSettings
+from graphmill.config.knowledge import KnowledgeSettings
 from graphmill.errors import DocumentUnreadable, KnowledgeFailed
 from graphmill.ids import new_id
 from graphmill.jsontext import storable

@@ -8,7 +8,7 @@ from heapq import nlargest
 from operator import itemgetter
 from typing import Final
 
-from graphmill.config import EmbeddingSettings, KnowledgeSettings
+from graphmill.config.knowledge import EmbeddingSettings, KnowledgeSettings
 from graphmill.errors import KnowledgeFailed
 from graphmill.knowledge.filters import passes
 from graphmill.knowledge.vectors import embedding_name, packed, similarities

@@ -9,7 +9,7 @@ from array import array
 from collections.abc import Iterable, Sequence
 from operator import mul
 
-from graphmill.config import KnowledgeSettings
+from graphmill.config.knowledge import KnowledgeSettings
 from graphmill.errors import KnowledgeFailed
 
 

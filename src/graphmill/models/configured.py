@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncGenerator, Callable, Sequence
 
-from graphmill.config import ModelSettings
+from graphmill.config.models import ModelSettings
 from graphmill.engine.usage import Usage
 from graphmill.errors import ModelNotConfigured, ModelRefused
 from graphmill.models import anthropic, demo, e5, google, openai

@@ -7,7 +7,7 @@ from dataclasses import replace
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Final
 
-from graphmill.config import ModelSettings
+from graphmill.config.models import ModelSettings
 from graphmill.engine.usage import Usage
 from graphmill.models.places import Places
 from graphmill.models.provider import Ending, Provider, Tokens, text_of

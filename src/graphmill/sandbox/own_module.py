@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 import graphmill
-from graphmill.config import SandboxSettings
+from graphmill.config.sandbox import SandboxSettings
 from graphmill.errors import NoWall
 from graphmill.ports.code import CodeResult
 from graphmill.sandbox.fork_server import ForkServer

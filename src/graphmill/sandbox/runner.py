@@ -6,7 +6,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from graphmill.config import SandboxSettings
+from graphmill.config.sandbox import SandboxSettings
 from graphmill.errors import CodeUnavailable, NoWall
 from graphmill.ports.code import CodeResult, CodeRunner, Standing
 from graphmill.ports.http import HttpClient, Timeouts

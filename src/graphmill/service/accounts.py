@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from graphmill.config import UserSettings
+from graphmill.config.ocs import UserSettings
 from graphmill.service.secrets import SecretCheck, check_hash, fingerprint_of, new_app_password
 from graphmill.storage.app_passwords import AppPasswordStore, StoredAppPassword
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 from uuid import UUID
 
-from graphmill.config import AppSettings, LogLevel
+from graphmill.config.apps import AppSettings, LogLevel
 from graphmill.dsl.model import AppInfo, AppMode, Problem, Workflow
 from graphmill.dsl.problems import format_text
 from graphmill.engine.plan import Plan

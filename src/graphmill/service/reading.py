@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from graphmill.config import AppSettings
+from graphmill.config.apps import AppSettings
 from graphmill.dsl.load import load_workflow
 from graphmill.dsl.model import Place, Problem, Severity, Workflow
 from graphmill.dsl.reader import MAX_BYTES

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Final
 
-from graphmill.config import UploadSizes
+from graphmill.config.limits import UploadSizes
 from graphmill.engine.run import Run
 from graphmill.errors import (
     FileNameMissing,

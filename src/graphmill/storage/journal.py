@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from sqlalchemy import bindparam, insert, select, union_all, update
 
-from graphmill.config import LogLevel
+from graphmill.config.apps import LogLevel
 from graphmill.engine.events import Event, RunFinished, RunPaused, RunStarted, RunStatus
 from graphmill.engine.run import Run
 from graphmill.errors import StoreError

@@ -9,7 +9,7 @@ from typing import Any, Final
 from sqlalchemy import bindparam, delete, select
 from sqlalchemy.dialects.sqlite import insert
 
-from graphmill.config import LogLevel
+from graphmill.config.apps import LogLevel
 from graphmill.dsl.model import VariableDefinition
 from graphmill.engine.events import RunStatus
 from graphmill.engine.run import Replacement, Run, Turn

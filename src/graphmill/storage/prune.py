@@ -7,7 +7,8 @@ from typing import Final, assert_never
 
 from sqlalchemy import ClauseElement, Select, bindparam, delete, func, select, update
 
-from graphmill.config import LogLevel, RetentionSettings
+from graphmill.config.apps import LogLevel
+from graphmill.config.retention import RetentionSettings
 from graphmill.engine.events import RunStatus
 from graphmill.jsontext import decode
 from graphmill.ports.files import FileStore

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 
-from graphmill.config import ToolSettings
+from graphmill.config.tools import ToolSettings
 from graphmill.errors import ConfigInvalid
 from graphmill.ports.http import HttpClient, HttpLimits
 from graphmill.tools.api import ApiProvider

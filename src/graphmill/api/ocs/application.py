@@ -28,7 +28,7 @@ from graphmill.api.ocs.first_calls import status
 from graphmill.api.ocs.login import LoginFlows
 from graphmill.api.ocs.parameters import Parameters, nested
 from graphmill.api.ocs.routes import find_endpoint, guard
-from graphmill.config import OcsSettings
+from graphmill.config.ocs import OcsSettings
 from graphmill.errors import NoFileUploaded
 from graphmill.jsontext import decode, encode
 from graphmill.service.services import Services

@@ -8,7 +8,8 @@ from starlette.types import Receive
 
 from graphmill.api.ocs.envelope import Form
 from graphmill.api.ocs.parameters import Parameters, integer_of
-from graphmill.config import OcsSettings, Settings
+from graphmill.config import Settings
+from graphmill.config.ocs import OcsSettings
 from graphmill.service.accounts import Account, Accounts, Login
 from graphmill.service.services import Services
 from graphmill.service.tasks.tasks import Tasks

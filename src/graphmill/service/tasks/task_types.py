@@ -5,7 +5,8 @@ import logging
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
-from graphmill.config import ModelSettings, OcsSettings, TaskTypeSettings
+from graphmill.config.models import ModelSettings
+from graphmill.config.ocs import OcsSettings, TaskTypeSettings
 from graphmill.dsl.model import Workflow
 from graphmill.dsl.rules import ModelUse
 from graphmill.errors import ConfigInvalid, NotPublished, WorkflowInvalid

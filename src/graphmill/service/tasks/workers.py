@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from graphmill.config import ExAppSettings
+from graphmill.config.ocs import ExAppSettings
 from graphmill.errors import InvalidParameter, ProviderNotFound
 from graphmill.jsontext import decode, encode
 from graphmill.service.secrets import SecretCheck, check_hash, fingerprint_of

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from graphmill.config import TaskTypeSettings
+from graphmill.config.ocs import TaskTypeSettings
 from graphmill.dsl.model import Workflow
 from graphmill.errors import ConfigInvalid
 from graphmill.nodes.end import END, EndData

@@ -1,0 +1,28 @@
+"""`limits`: how much of everything there may be."""
+
+from pydantic import NonNegativeInt, PositiveFloat, PositiveInt
+
+from graphmill.config.section import Section
+
+
+class UploadSizes(Section):
+    document: PositiveInt = 15
+    image: PositiveInt = 10
+    audio: PositiveInt = 50
+    video: PositiveInt = 100
+
+
+class LimitSettings(Section):
+    run_seconds: PositiveFloat = 1200
+    run_steps: PositiveInt = 500
+    runs: NonNegativeInt = 10_000
+    """At a time; 0, here and below: no ceiling."""
+    runs_per_app: NonNegativeInt = 0
+    readers: NonNegativeInt = 10_000
+    """Open event streams."""
+    readers_per_app: NonNegativeInt = 0
+    requests_per_minute: NonNegativeInt = 0
+    """With one API key."""
+    body_mb: PositiveInt = 16
+    """Of a request that is no upload."""
+    uploads_mb: UploadSizes = UploadSizes()
