@@ -209,6 +209,11 @@ def test_a_number_may_come_from_the_environment(tmp_path: Path) -> None:
             "server: {host: '${HOST'}", "1:10: Write ${NAME} or ${NAME:-default}",
             id="half a reference",
         ),
+        pytest.param(
+            "speech: {text_to_speech: {base_url: localhost:9}}",
+            "1:27: speech.text_to_speech.base_url: String should match pattern",
+            id="no URL",
+        ),
         pytest.param("server: [", "2:1: Invalid YAML format", id="no YAML"),
         pytest.param("- a", "1:1: The file should hold keys with values", id="a list"),
         pytest.param("server: 1", "1:1: server should hold keys with values", id="no section"),
