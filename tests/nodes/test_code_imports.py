@@ -3,7 +3,7 @@
 import pytest
 
 from graphmill.dsl.rules import NodeFacts
-from graphmill.nodes.code_imports import doubts_about, packages_of
+from graphmill.nodes.code.imports import doubts_about, packages_of
 from graphmill.nodes.registry import NODE_TYPES
 
 

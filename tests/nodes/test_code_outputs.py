@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from graphmill.nodes.code_outputs import (
+from graphmill.nodes.code.outputs import (
     Output,
     OutputInvalid,
     OutputType,

@@ -4,20 +4,20 @@ from typing import Final
 
 from graphmill.nodes.agent.node import AGENT
 from graphmill.nodes.answer import ANSWER
-from graphmill.nodes.assigner import ASSIGNER
+from graphmill.nodes.assigner.node import ASSIGNER
 from graphmill.nodes.base import NodeType
-from graphmill.nodes.code import CODE
+from graphmill.nodes.code.node import CODE
+from graphmill.nodes.containers.ends import ITERATION_START, LOOP_END, LOOP_START
+from graphmill.nodes.containers.iteration import ITERATION
+from graphmill.nodes.containers.loop import LOOP
 from graphmill.nodes.document_extractor import DOCUMENT_EXTRACTOR
 from graphmill.nodes.end import END
 from graphmill.nodes.http_request.node import HTTP_REQUEST
 from graphmill.nodes.human_input import HUMAN_INPUT
 from graphmill.nodes.if_else import IF_ELSE
-from graphmill.nodes.iteration import ITERATION
 from graphmill.nodes.knowledge_retrieval.node import KNOWLEDGE_RETRIEVAL
-from graphmill.nodes.list_operator import LIST_OPERATOR
+from graphmill.nodes.list_operator.node import LIST_OPERATOR
 from graphmill.nodes.llm.node import LLM
-from graphmill.nodes.loop import LOOP
-from graphmill.nodes.loop_ends import ITERATION_START, LOOP_END, LOOP_START
 from graphmill.nodes.parameter_extractor.node import PARAMETER_EXTRACTOR
 from graphmill.nodes.question_classifier import QUESTION_CLASSIFIER
 from graphmill.nodes.start import START

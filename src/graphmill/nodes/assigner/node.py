@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from graphmill.engine.context import NodeContext
 from graphmill.engine.outcome import Failed, Outcome, Succeeded
-from graphmill.nodes.assignments import (
+from graphmill.nodes.assigner.operations import (
     WITHOUT_VALUE,
     InputType,
     Operation,

@@ -11,8 +11,8 @@ from graphmill.engine.context import NodeContext
 from graphmill.engine.outcome import Failed, Outcome, Succeeded
 from graphmill.errors import CodeFailed, CodeUnavailable
 from graphmill.nodes.base import NodeData, NodePorts, NodeType, Section, SelectorField
-from graphmill.nodes.code_imports import doubts_about, packages_of
-from graphmill.nodes.code_outputs import (
+from graphmill.nodes.code.imports import doubts_about, packages_of
+from graphmill.nodes.code.outputs import (
     Output,
     OutputInvalid,
     OutputType,

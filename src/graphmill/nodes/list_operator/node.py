@@ -6,7 +6,7 @@ from typing import Any, Final
 from graphmill.engine.context import NodeContext
 from graphmill.engine.outcome import Failed, Outcome, Succeeded
 from graphmill.nodes.base import NodeData, NodePorts, NodeType, Section, SelectorField
-from graphmill.nodes.list_filters import (
+from graphmill.nodes.list_operator.filters import (
     FILE_KEYS,
     Filter,
     FilterCondition,

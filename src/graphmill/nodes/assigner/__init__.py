@@ -1,0 +1,1 @@
+"""assigner: writes variables that exist already (`nodes §14`)."""

@@ -1,0 +1,1 @@
+"""code: Python or JavaScript that the author wrote (`nodes §8`)."""

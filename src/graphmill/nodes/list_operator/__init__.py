@@ -1,0 +1,1 @@
+"""list-operator: some elements of a list, in some order (`nodes §18`)."""
