@@ -1,1 +1,1 @@
-"""One file a node type; `registry.py` lists them."""
+"""One file or folder a node type; `registry.py` lists them."""
