@@ -24,7 +24,7 @@ from graphmill.engine.fanout import Feed
 from graphmill.engine.frames import Frame, Work
 from graphmill.engine.outcome import Failed, Outcome, Paused
 from graphmill.engine.plan import Plan
-from graphmill.engine.progress import Progress
+from graphmill.engine.progress import UNHEARD, Progress
 from graphmill.engine.run import Run
 from graphmill.engine.traversal import Traversal, raised
 from graphmill.errors import ReplayDiverged
@@ -83,7 +83,6 @@ class Driver:
             run,
             plan,
             feed.append,
-            self.interrupt,
             step_limit=limits.steps,
             clock=clock,
             new_id=new_id,
@@ -94,7 +93,7 @@ class Driver:
         self._news: asyncio.Future[None] | None = None
         """What the driver waits for when it has nothing to do."""
         self._verdict: tuple[RunStatus, str] | None = None
-        """How the run ends, whatever its nodes are at."""
+        """How the run ends for a reason outside it, whatever its nodes are at."""
         self._is_suspended = False
         self._is_paused = False
         """Is nothing left to do until somebody outside has acted?"""
@@ -151,7 +150,7 @@ class Driver:
             self._is_over = True
             for task in self._tasks:
                 task.cancel()
-            if self._verdict is None and (self._is_paused or self._is_suspended):
+            if not self._is_decided and (self._is_paused or self._is_suspended):
                 self._feed.publish()
                 if self._is_paused:
                     self._feed.append(self._traversal.pause())
@@ -187,7 +186,12 @@ class Driver:
 
     @property
     def _goes_on(self) -> bool:
-        return self._verdict is None and not self._is_suspended
+        return not (self._is_decided or self._is_suspended)
+
+    @property
+    def _is_decided(self) -> bool:
+        """Is it known how the run ends?"""
+        return self._verdict is not None or self._traversal.error is not None
 
     def _resume(self, history: Sequence[Event]) -> None:
         """Take the state that `history` leads to, and begin anew what was under way then."""
@@ -209,13 +213,11 @@ class Driver:
     def _take_turn(self) -> None:
         """Take completions and start nodes, until there are none or others should have a turn."""
         ends_at = monotonic() + TURN_SECONDS
-        while self._goes_on:
+        while self._inbox or self._traversal.is_ready:
             if self._inbox:
                 self._complete(*self._inbox.pop(0))
-            elif self._traversal.is_ready:
-                self._start()
-            else:
-                return
+            elif (work := self._traversal.start_next()) is not None:
+                self._attempt(work)
             if monotonic() > ends_at:
                 return
 
@@ -236,7 +238,7 @@ class Driver:
 
     def _conclude(self, status: RunStatus, error: str) -> None:
         """The first verdict counts."""
-        if self._verdict is None:
+        if not self._is_decided:
             self._verdict = (status, error)
             self._wake()
 
@@ -245,11 +247,6 @@ class Driver:
         self.interrupt(
             f"Maximum execution time exceeded: {elapsed:.2f}s > {self._limits.seconds:g}s"
         )
-
-    def _start(self) -> None:
-        work = self._traversal.start_next()
-        if work is not None:
-            self._attempt(work)
 
     def _attempt(self, work: Work) -> None:
         """Begin the first attempt of a node that waits."""
@@ -264,7 +261,10 @@ class Driver:
             self._attempt(work)
             return
         delay = self._traversal.complete(work, outcome)
-        if delay is not None:
+        if delay is None:
+            # Its listener holds the work, and thereby the run, in a circle that costs time to find.
+            work.context.progress = UNHEARD
+        else:
             assert isinstance(outcome, Failed), "only failures are tried again"
             self._launch(work, self._try_again(work, delay, outcome))
 

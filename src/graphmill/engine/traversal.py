@@ -47,8 +47,8 @@ class Traversal:
     that it gave back to be awaited. The run has ended when nothing is ready and nothing awaited."""
 
     __slots__ = (
-        "_clock", "_emit", "_empty", "_exceptions", "_fail_run", "_new_id", "_paused", "_plan",
-        "_ready", "_root", "_run", "_started_at", "_starts", "_step_limit", "_steps", "_usage",
+        "_clock", "_emit", "_empty", "_exceptions", "_new_id", "_paused", "_plan", "_ready",
+        "_root", "_run", "_started_at", "_starts", "_step_limit", "_steps", "_usage",
     )  # fmt: skip
 
     def __init__(
@@ -56,17 +56,14 @@ class Traversal:
         run: Run,
         plan: Plan,
         emit: Callable[[Event], None],
-        fail_run: Callable[[str], None],
         *,
         step_limit: int,
         clock: Callable[[], float],
         new_id: Callable[[], str],
     ) -> None:
-        """`fail_run` is called with the reason when the run must end as `failed`."""
         self._run = run
         self._plan = plan
         self._emit = emit
-        self._fail_run = fail_run
         self._step_limit = step_limit
         self._clock = clock
         self._new_id = new_id
@@ -88,7 +85,12 @@ class Traversal:
     @property
     def is_ready(self) -> bool:
         """Is there something to begin?"""
-        return bool(self._ready or self._empty)
+        return bool(self._ready or self._empty) and self._root.error is None
+
+    @property
+    def error(self) -> str | None:
+        """Why the run has failed, if it has."""
+        return self._root.error
 
     def replay(self, history: Sequence[Event]) -> tuple[list[Work], list[Event]]:
         """Take the state that `history`, the beginning of the run's events, leads to.
@@ -252,9 +254,11 @@ class Traversal:
 
     def end(self, verdict: tuple[RunStatus, str] | None) -> RunFinished:
         """The run's last event; `verdict` if something else than its nodes decided the end."""
-        error: str | None = None
+        error = self._root.error
         if verdict is not None:
             status, error = verdict
+        elif error is not None:
+            status = RunStatus.FAILED
         else:
             status = RunStatus.PARTIAL_SUCCEEDED if self._exceptions else RunStatus.SUCCEEDED
         return RunFinished(
@@ -364,8 +368,6 @@ class Traversal:
         """Nothing new begins in `frame`. The first reason counts."""
         if frame.error is None:
             frame.error = error
-            if frame.container is None:
-                self._fail_run(error)
 
     def _leave(self, work: Work, outputs: dict[str, Value], handle: str | None) -> None:
         """Store what the node gives and follow its edges."""
