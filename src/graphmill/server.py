@@ -4,6 +4,7 @@ What it offers is built in `wiring`; whoever starts the server opens and closes 
 """
 
 import asyncio
+from functools import partial
 from importlib.util import find_spec
 from typing import Final
 
@@ -15,8 +16,10 @@ from starlette.middleware import Middleware
 from graphmill import __version__
 from graphmill.api.dify.errors import routing_answer
 from graphmill.api.dify.routes import routes
+from graphmill.api.metrics import counting
 from graphmill.api.middleware import ResponseHeaders
 from graphmill.api.ocs.application import NextcloudPaths, OcsApplication
+from graphmill.api.watch import Told, Watch, log_access, paths_of, route_of
 from graphmill.config.server import ServerSettings
 from graphmill.service.services import Services
 
@@ -35,9 +38,18 @@ def create_app(services: Services) -> Starlette:
         environment=ENVIRONMENT,
         cors_origins=services.settings.server.cors_origins,
     )
+    all_routes = routes(services)
+    paths = paths_of(all_routes)
+    told: list[Told] = []
+    if services.settings.metrics.token is not None:
+        told.append(counting(services.metrics))
+    if services.settings.logs.access:
+        told.append(log_access)
     app = Starlette(
-        routes=routes(services),
+        routes=all_routes,
         middleware=[
+            Middleware(services.tracing.requests, partial(route_of, paths)),
+            Middleware(Watch, paths, told),
             headers,
             Middleware(
                 NextcloudPaths,

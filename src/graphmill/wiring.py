@@ -4,9 +4,9 @@ What is opened here is closed in reverse order: first the runs end, last the dat
 """
 
 import logging
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Final
@@ -35,12 +35,17 @@ from graphmill.models import demo, openai
 from graphmill.models.configured import ConfiguredModels
 from graphmill.models.endpoint import Endpoint
 from graphmill.nodes.base import NodePorts
+from graphmill.nodes.registry import NODE_TYPES
+from graphmill.observation.counted import CountedJournal
+from graphmill.observation.metrics import Metrics, Values
+from graphmill.observation.tracing import Tracing
 from graphmill.outbound.client import OutboundClient
 from graphmill.outbound.guard import OutboundRules
 from graphmill.outbound.urls import Target
 from graphmill.ports.files import FileStore, FileVault
 from graphmill.ports.http import HttpClient, HttpLimits, Timeouts
 from graphmill.ports.knowledge import Knowledge, KnowledgeStore, NoKnowledge
+from graphmill.ports.models import Models
 from graphmill.ports.speech import Listener, Speaker
 from graphmill.ports.tools import Toolbox
 from graphmill.sandbox.limits import CodeLimits
@@ -159,14 +164,18 @@ async def build(settings: Settings) -> AsyncIterator[Services]:
         sandbox = await stack.enter_async_context(open_sandbox(settings))
         storage = await stack.enter_async_context(open_storage(settings))
         database = storage.database
-        journal = SqlJournal(database)
+        slugs = {app_id_of(app.slug): app.slug for app in settings.apps}
+        metrics = Metrics(slugs)
+        is_counted = settings.metrics.token is not None
+        journal = CountedJournal(database, metrics) if is_counted else SqlJournal(database)
+        tracing = await stack.enter_async_context(_tracing(settings, slugs))
         signer = UrlSigner(load_key(data / "secret.key"), settings.server.base_url)
         uploads = Uploads(
             UploadStore(database), storage.files, signer, sizes=settings.limits.uploads_mb
         )
         files = FileAccess(uploads, http)
         documents = await stack.enter_async_context(open_documents(settings, files))
-        models = await stack.enter_async_context(open_models(settings, files))
+        models = await stack.enter_async_context(open_models(settings, files, tracing))
         speech = await stack.enter_async_context(open_speech(settings))
         messages = MessageStore(database)
         end_users = EndUserStore(database)
@@ -175,14 +184,24 @@ async def build(settings: Settings) -> AsyncIterator[Services]:
         knowledge = await stack.enter_async_context(
             open_knowledge(settings, SqlKnowledge(database), models)
         )
-        ports = _ports(settings, http, files, sandbox, documents, models, tools, knowledge)
+        ports = _ports(
+            settings,
+            tracing.http(http),
+            files,
+            sandbox,
+            documents,
+            tracing.models(models),
+            tools,
+            knowledge,
+        )
         catalog = Catalog(
             settings.apps,
             AppStore(database),
             replace(ports, conversations=messages),
             keys_path=data / "keys.json",
+            node_types=tracing.nodes(NODE_TYPES),
         )
-        dispatcher = Dispatcher(journal, limits=_limits(settings))
+        dispatcher = Dispatcher(journal, limits=_limits(settings), around=tracing.run)
         stack.push_async_callback(dispatcher.close)
         run_store = RunStore(database)
         body_of = partial(encoded_report, Wire(uploads.url_of))
@@ -191,13 +210,17 @@ async def build(settings: Settings) -> AsyncIterator[Services]:
             for app_id, webhook in await stack.enter_async_context(_webhooks(settings.apps))
         }
         limits = settings.limits
+        slots = Slots(total=limits.runs, per_app=limits.runs_per_app)
+        readers = Slots(total=limits.readers, per_app=limits.readers_per_app)
         runs = Runs(
             dispatcher,
             journal,
             run_store,
             files,
-            slots=Slots(total=limits.runs, per_app=limits.runs_per_app),
+            slots=slots,
             reporters=reporters,
+            slugs=slugs,
+            count=metrics.run_ended,
         )
         calls.open(catalog, runs)
         await runs.open()
@@ -216,6 +239,30 @@ async def build(settings: Settings) -> AsyncIterator[Services]:
         largest = settings.http_request.max_response_bytes.binary
         task_files = TaskFiles(uploads, files, largest=largest)
         ocs = await stack.enter_async_context(_tasks(settings, database, catalog, runs, task_files))
+        metrics.watch("graphmill_runs", "Runs that go on.", ("app",), _by_app(slots, slugs))
+        metrics.watch(
+            "graphmill_event_streams", "Open event streams.", ("app",), _by_app(readers, slugs)
+        )
+        metrics.watch(
+            "graphmill_database_writes_waiting",
+            "Writes that wait for the database.",
+            (),
+            lambda: {(): database.writes_waiting},
+        )
+        metrics.watch(
+            "graphmill_sandbox_calls",
+            "Calls of code: processes that run, and those that wait for one.",
+            ("state",),
+            lambda: _states(**asdict(sandbox.load())),
+        )
+        metrics.watch(
+            "graphmill_tasks",
+            "Tasks of Nextcloud's clients that workflows execute, and those that wait.",
+            ("state",),
+            lambda: _states(running=ocs.runner.active, waiting=ocs.runner.waiting),
+        )
+        if is_counted:
+            background.start(metrics.watch_loop(), name="event loop lag")
         yield Services(
             settings,
             catalog,
@@ -228,7 +275,40 @@ async def build(settings: Settings) -> AsyncIterator[Services]:
             end_users,
             ocs,
             sandbox,
+            readers,
+            metrics,
+            tracing,
         )
+
+
+def _by_app(slots: Slots, slugs: Mapping[str, str]) -> Callable[[], Values]:
+    return lambda: {(slugs.get(app_id, app_id),): count for app_id, count in slots.taken.items()}
+
+
+def _states(**counts: int) -> Values:
+    return {(state,): count for state, count in counts.items()}
+
+
+@asynccontextmanager
+async def _tracing(settings: Settings, slugs: Mapping[str, str]) -> AsyncIterator[Tracing]:
+    """Raises ConfigInvalid when traces are wanted, and what makes them is not installed."""
+    if settings.traces.endpoint is None:
+        yield Tracing()
+        return
+    try:
+        # Most servers never need it.
+        from graphmill.observation.traces import Traces  # noqa: PLC0415
+    except ImportError as error:
+        raise ConfigInvalid(
+            f"traces.endpoint is set, but OpenTelemetry is not installed: {error}. "
+            "Install graphmill[otel]."
+        ) from error
+    async with _client(_service_rules(settings.traces.endpoint)) as http:
+        traces = Traces(settings.traces, http, slugs)
+        try:
+            yield traces
+        finally:
+            await traces.close()
 
 
 @asynccontextmanager
@@ -275,7 +355,7 @@ async def _tasks(
             if worker.is_enabled and worker.url and workers.secret_of(worker) is not None:
                 background.start(outgoing.activate(worker), name=f"worker {worker.id}")
         try:
-            yield TaskServices(tasks, accounts, workers, outgoing)
+            yield TaskServices(tasks, accounts, workers, outgoing, runner)
         finally:
             await background.cancel()
             # How the runs ended is recorded in their tasks.
@@ -367,8 +447,11 @@ async def open_documents(settings: Settings, files: FileVault) -> AsyncIterator[
 
 
 @asynccontextmanager
-async def open_models(settings: Settings, files: FileVault) -> AsyncIterator[ConfiguredModels]:
+async def open_models(
+    settings: Settings, files: FileVault, tracing: Tracing | None = None
+) -> AsyncIterator[ConfiguredModels]:
     """The operator's models; providers without a proxy, or with the same one, share a client."""
+    tracing = tracing or Tracing()
     async with AsyncExitStack() as stack:
         clients = {
             proxy: await stack.enter_async_context(
@@ -376,7 +459,9 @@ async def open_models(settings: Settings, files: FileVault) -> AsyncIterator[Con
             )
             for proxy in {entry.proxy for entry in settings.models}
         }
-        models = ConfiguredModels(settings.models, files, lambda entry: clients[entry.proxy])
+        models = ConfiguredModels(
+            settings.models, files, lambda entry: tracing.calls(clients[entry.proxy])
+        )
         stack.callback(models.close)
         yield models
 
@@ -492,7 +577,7 @@ def _ports(
     files: FileVault,
     sandbox: Sandbox,
     documents: Documents,
-    models: ConfiguredModels,
+    models: Models,
     tools: Toolbox,
     knowledge: Knowledge,
 ) -> NodePorts:

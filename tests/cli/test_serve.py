@@ -109,7 +109,7 @@ def test_every_app_is_announced_with_its_key(tmp_path: Path) -> None:
         blocks = server.printed().split("\n\n")
         keys = json.loads((tmp_path / "data" / "keys.json").read_text())
         mode = stat.S_IMODE((tmp_path / "data" / "keys.json").stat().st_mode)
-        messages = [record["event"] for record in server.logged()]
+        messages = [record["message"] for record in server.logged()]
     assert re.fullmatch(rf"graphmill \S+ serves {server.url}/v1", blocks[0])
     assert blocks[1].startswith(f"Parrot (echo)\n  keys: {KEY}\n  curl -s {server.url}/v1/")
     assert (
@@ -261,7 +261,7 @@ def test_configuration_named_on_the_command_line_has_to_be_there(tmp_path: Path)
 def test_sections_without_use_are_told(tmp_path: Path) -> None:
     with serving(tmp_path, {"cluster": {}}) as server:
         [record] = server.logged()
-    assert ("warning", True) == (record["level"], "cluster" in record["event"])
+    assert ("warning", True) == (record["level"], "cluster" in record["message"])
 
 
 def test_interrupted_run_on_the_terminal_is_stopped(tmp_path: Path, echo_url: str) -> None:

@@ -34,7 +34,7 @@ COLLECT_EVERY: Final = 20_000
 
 def serve_apps(settings: Settings, *, host: str | None, port: int | None) -> None:
     """Serve until SIGTERM or Ctrl-C. Raises ConfigInvalid or StoreError when that cannot begin."""
-    configure_logs()
+    configure_logs(settings)
     server = settings.server
     host, port = host or server.host, server.port if port is None else port
     with (

@@ -96,7 +96,13 @@ class Feed:
     @property
     def is_finished(self) -> bool:
         """Has the last event been published?"""
-        return self._visible == self.count > 0 and isinstance(self._events[-1], RunFinished)
+        return self.end is not None
+
+    @property
+    def end(self) -> RunFinished | None:
+        """The last event, if it has been published."""
+        last = self._events[-1] if self._visible == self.count > 0 else None
+        return last if isinstance(last, RunFinished) else None
 
     @property
     def is_paused(self) -> bool:

@@ -65,5 +65,14 @@ class Standing:
     """Why it is off, or not what it could be."""
 
 
+@dataclass(frozen=True, slots=True)
+class Load:
+    """Calls of a sandbox."""
+
+    running: int = 0
+    """Each of them is a process."""
+    waiting: int = 0
+
+
 class CodeSandbox(CodeRunner, Protocol):
     def standing(self) -> Standing: ...

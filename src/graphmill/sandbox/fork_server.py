@@ -20,7 +20,7 @@ from typing import Final
 from graphmill import jsontext
 from graphmill.background import Background
 from graphmill.errors import CodeFailed, CodeUnavailable, NoWall
-from graphmill.ports.code import CodeResult
+from graphmill.ports.code import CodeResult, Load
 from graphmill.sandbox.answers import converse, failure_of, frame_of, read_answer
 from graphmill.sandbox.limits import CodeLimits, Places, timed_out
 from graphmill.sandbox.walls import (
@@ -102,6 +102,9 @@ class ForkServer:
         # The place is free when the process is gone, not when the caller is.
         self._exits[call_id].add_done_callback(lambda _: self._places.release())
         return await self._call(control, call_id, channel, request, self._limits.wall_seconds)
+
+    def load(self) -> Load:
+        return Load(running=len(self._exits), waiting=self._places.waiting)
 
     async def start(self) -> Layers:
         """Raises CodeUnavailable when no zygote comes up, NoWall when its walls are not enough."""

@@ -50,6 +50,10 @@ class Places:
         self._free = asyncio.Semaphore(limits.running)
         self._waiting = 0
 
+    @property
+    def waiting(self) -> int:
+        return self._waiting
+
     async def take(self) -> None:
         """Wait for a place. Raises CodeUnavailable when that takes too long."""
         if self._waiting >= self._limits.waiting:

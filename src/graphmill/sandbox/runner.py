@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from graphmill.config.sandbox import SandboxSettings
 from graphmill.errors import CodeUnavailable, NoWall
-from graphmill.ports.code import CodeResult, CodeRunner, Standing
+from graphmill.ports.code import CodeResult, CodeRunner, Load, Standing
 from graphmill.ports.http import HttpClient, Timeouts
 from graphmill.sandbox.fork_server import ForkServer
 from graphmill.sandbox.limits import CodeLimits
@@ -54,6 +54,10 @@ class Sandbox:
 
     def standing(self) -> Standing:
         return Standing("ready", "remote") if self._python_is_remote else self._own.standing()
+
+    def load(self) -> Load:
+        """Of processes on this machine: calls of Monty and of a dify-sandbox are not among them."""
+        return self._own.load()
 
     async def close(self) -> None:
         await self._own.close()
@@ -105,6 +109,9 @@ class _Own:
         return Standing(
             "ready", "cpython", layers.isolation.name.lower(), layers.names, layers.gaps
         )
+
+    def load(self) -> Load:
+        return Load() if self._fork_server is None else self._fork_server.load()
 
     async def close(self) -> None:
         if self._fork_server is not None:

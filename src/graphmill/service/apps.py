@@ -25,7 +25,8 @@ from graphmill.errors import (
     WorkflowInvalid,
 )
 from graphmill.ids import app_id_of
-from graphmill.nodes.base import NodePorts
+from graphmill.nodes.base import NodePorts, NodeType
+from graphmill.nodes.registry import NODE_TYPES
 from graphmill.nodes.start import start_variables
 from graphmill.service.chat_features import ChatFeatures, read_chat_features
 from graphmill.service.keys import fingerprint, kept_keys
@@ -117,6 +118,7 @@ class Catalog:
         ports: NodePorts,
         *,
         keys_path: Path,
+        node_types: Mapping[str, NodeType] = NODE_TYPES,
         clock: Callable[[], float] = time.time,
     ) -> None:
         """`keys_path`: where the keys that the server makes itself are kept. Raises
@@ -124,6 +126,7 @@ class Catalog:
         self._settings = {app_id_of(app.slug): app for app in settings}
         self._store = store
         self._ports = ports
+        self._node_types = node_types
         self._clock = clock
         self._keys = _keys_of(self._settings, keys_path)
         self._by_key = _index_of(self._keys)
@@ -209,7 +212,12 @@ class Catalog:
     def _read(self, settings: AppSettings, content: str | bytes) -> Reading:
         """Whatever is wrong with one file, ourselves included, the other apps go on."""
         try:
-            return read_workflow(content, self._ports, environment=environment_of(settings))
+            return read_workflow(
+                content,
+                self._ports,
+                environment=environment_of(settings),
+                node_types=self._node_types,
+            )
         except Exception as error:
             logger.exception("app %s: its file could not be compiled", settings.slug)
             return reading_of_failure(error)

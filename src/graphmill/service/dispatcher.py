@@ -2,7 +2,8 @@
 
 import time
 from collections.abc import Callable, Sequence
-from typing import Final
+from contextlib import AbstractAsyncContextManager, nullcontext
+from typing import Final, TypeAlias
 
 from graphmill.background import Background
 from graphmill.engine.driver import Driver, RunLimits
@@ -16,16 +17,25 @@ from graphmill.ports.runs import Journal
 END_SECONDS: Final = 5.0
 """How long suspended runs may take to leave off."""
 
+Around: TypeAlias = Callable[[Run, Feed], AbstractAsyncContextManager[None]]
+"""What a run is driven within."""
+
 
 class Dispatcher:
     """Owns the drivers of all runs of this process."""
 
-    __slots__ = ("_clock", "_drivers", "_journal", "_limits", "_tasks")
+    __slots__ = ("_around", "_clock", "_drivers", "_journal", "_limits", "_tasks")
 
     def __init__(
-        self, journal: Journal, *, limits: RunLimits, clock: Callable[[], float] = time.time
+        self,
+        journal: Journal,
+        *,
+        limits: RunLimits,
+        clock: Callable[[], float] = time.time,
+        around: Around = lambda run, feed: nullcontext(),
     ) -> None:
         self._journal = journal
+        self._around = around
         self._limits = limits
         self._clock = clock
         self._drivers: dict[str, Driver] = {}
@@ -46,7 +56,8 @@ class Dispatcher:
             run, plan, feed, self._journal, limits=self._limits, clock=self._clock, new_id=new_id
         )
         self._drivers[run.id] = driver
-        self._tasks.start(self._drive(run.id, driver, history, ended), name=run.id)
+        driving = self._drive(driver, self._around(run, feed), history, run.id, ended)
+        self._tasks.start(driving, name=run.id)
 
     def stop(self, run_id: str) -> bool:
         """End a run as `stopped`. False when it is not driven here, has ended or pauses just
@@ -70,13 +81,15 @@ class Dispatcher:
 
     async def _drive(
         self,
-        run_id: str,
         driver: Driver,
+        around: AbstractAsyncContextManager[None],
         history: Sequence[Event],
+        run_id: str,
         ended: Callable[[], None] | None,
     ) -> None:
         try:
-            await driver.drive(history)
+            async with around:
+                await driver.drive(history)
         finally:
             del self._drivers[run_id]
             if ended is not None:

@@ -10,8 +10,9 @@ from graphmill.dsl.model import Place, Problem, Severity, Workflow
 from graphmill.dsl.reader import MAX_BYTES
 from graphmill.engine.plan import Plan
 from graphmill.errors import WorkflowInvalid
-from graphmill.nodes.base import NodePorts
+from graphmill.nodes.base import NodePorts, NodeType
 from graphmill.nodes.compile import compile_plan
+from graphmill.nodes.registry import NODE_TYPES
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,14 +32,18 @@ class Reading:
 
 
 def read_workflow(
-    content: str | bytes, ports: NodePorts, *, environment: Mapping[str, str]
+    content: str | bytes,
+    ports: NodePorts,
+    *,
+    environment: Mapping[str, str],
+    node_types: Mapping[str, NodeType] = NODE_TYPES,
 ) -> Reading:
     """Understand and compile a file; `environment` overrides its environment variables."""
     loaded = load_workflow(content)
     if loaded.workflow is None or loaded.errors:
         return Reading(loaded.workflow, None, loaded.errors)
     try:
-        plan = compile_plan(loaded.workflow, ports, environment=environment)
+        plan = compile_plan(loaded.workflow, ports, environment=environment, node_types=node_types)
     except WorkflowInvalid as error:
         return Reading(loaded.workflow, None, error.problems)
     return Reading(loaded.workflow, plan)

@@ -15,6 +15,7 @@ from graphmill.engine.plan import Plan
 from graphmill.engine.run import RequestKey, Run, Turn
 from graphmill.errors import RunNotFound, TooManyRuns
 from graphmill.ids import new_id
+from graphmill.log_fields import log_fields
 from graphmill.ports.runs import NumberedEvent
 from graphmill.service.apps import App, Version
 from graphmill.service.dispatcher import Dispatcher
@@ -49,10 +50,13 @@ class Runs:
         *,
         slots: Slots,
         reporters: Mapping[str, Reporter],
+        slugs: Mapping[str, str],
+        count: Callable[[Run, RunFinished], None],
         clock: Callable[[], float] = time.time,
     ) -> None:
         """`slots`: how many runs may go on at a time; `reporters`: of the apps with a webhook, by
-        their ids. Call `open` first."""
+        their ids; `slugs`: of all apps, for the log; `count` is told of each run that ends. Call
+        `open` first."""
         self._dispatcher = dispatcher
         self._journal = journal
         self._store = store
@@ -60,6 +64,8 @@ class Runs:
         self._clock = clock
         self._slots = slots
         self._reporters = reporters
+        self._slugs = slugs
+        self._count = count
         self._numbers: dict[str, int] = {}
         self._live: dict[str, LiveRun] = {}
         self.is_closing = False
@@ -85,9 +91,11 @@ class Runs:
         feed = self._taken_up(run, await self.history(run)).feed
         now = self._clock()
         elapsed = max(0.0, now - run.created_at)
-        feed.append(RunFinished(status, {}, reason, elapsed, 0, 0, 0, now))
+        finished = RunFinished(status, {}, reason, elapsed, 0, 0, 0, now)
+        feed.append(finished)
         self._journal.post(feed)
         await self._journal.committed(feed)
+        self._count(run, finished)
         self._wake_reporter(run)
 
     async def end_unknown(self, reason: str) -> None:
@@ -155,7 +163,9 @@ class Runs:
             held = {variable.name: variable.value for variable in run.turn.variables}
             plan = replace(plan, conversation=held)
         self._live[run.id] = self._live[run.task_id] = live
-        self._dispatcher.submit(run, plan, live.feed, partial(self._ended, live), history=history)
+        ended = partial(self._ended, live)
+        with log_fields(run_id=run.id, app=self._slugs.get(run.app_id, run.app_id)):
+            self._dispatcher.submit(run, plan, live.feed, ended, history=history)
 
     def find_live(self, app: App, run_or_task_id: str) -> LiveRun | None:
         """A run of `app` that goes on in this process."""
@@ -236,6 +246,8 @@ class Runs:
     def _ended(self, live: LiveRun) -> None:
         run = live.run
         del self._live[run.id], self._live[run.task_id]
+        if live.feed.end is not None:
+            self._count(run, live.feed.end)
         self._slots.free(run.app_id)
         self._wake_reporter(run)
 

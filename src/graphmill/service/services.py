@@ -3,15 +3,19 @@
 from dataclasses import dataclass
 
 from graphmill.config import Settings
+from graphmill.observation.metrics import Metrics
+from graphmill.observation.tracing import Tracing
 from graphmill.ports.code import CodeSandbox
 from graphmill.service.accounts import Accounts
 from graphmill.service.apps import Catalog
 from graphmill.service.conversations import Conversations
 from graphmill.service.repeats import Repeats
 from graphmill.service.runs import Runs
+from graphmill.service.slots import Slots
 from graphmill.service.speech import Speech
 from graphmill.service.suggestions import Suggestions
 from graphmill.service.tasks.outgoing import Outgoing
+from graphmill.service.tasks.runner import TaskRunner
 from graphmill.service.tasks.tasks import Tasks
 from graphmill.service.tasks.workers import Workers
 from graphmill.service.uploads import Uploads
@@ -26,6 +30,7 @@ class TaskServices:
     accounts: Accounts
     workers: Workers
     outgoing: Outgoing
+    runner: TaskRunner
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,3 +46,7 @@ class Services:
     end_users: EndUserStore
     ocs: TaskServices
     sandbox: CodeSandbox
+    readers: Slots
+    """For event streams."""
+    metrics: Metrics
+    tracing: Tracing

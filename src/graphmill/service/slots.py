@@ -1,6 +1,7 @@
 """How much of something goes on at a time: ceilings for each app and for all together."""
 
 from collections import Counter
+from collections.abc import Mapping
 
 
 class Slots:
@@ -13,6 +14,11 @@ class Slots:
         self._per_app = per_app
         self._taken: Counter[str] = Counter()
         self._all = 0
+
+    @property
+    def taken(self) -> Mapping[str, int]:
+        """By app."""
+        return self._taken
 
     def take(self, app_id: str) -> int:
         """Take one for an app, and give 0; the ceiling, when it is reached."""

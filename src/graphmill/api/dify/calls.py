@@ -17,7 +17,6 @@ from graphmill.service.conversations import Conversations
 from graphmill.service.repeats import Repeats
 from graphmill.service.runs import Runs
 from graphmill.service.services import Services
-from graphmill.service.slots import Slots
 from graphmill.service.speech import Speech
 from graphmill.service.suggestions import Suggestions
 from graphmill.service.uploads import Uploads
@@ -45,7 +44,7 @@ class Api:
     @classmethod
     def over(cls, services: Services) -> Self:
         wire = Wire(services.uploads.url_of)
-        limits = services.settings.limits
+        rate = services.settings.limits.requests_per_minute
         return cls(
             services.settings,
             services.catalog,
@@ -58,8 +57,8 @@ class Api:
             services.end_users,
             wire,
             Streams(services.runs, services.conversations, services.speech, wire),
-            Readers(Slots(total=limits.readers, per_app=limits.readers_per_app)),
-            Window(rate, 60.0) if (rate := limits.requests_per_minute) else None,
+            Readers(services.readers),
+            Window(rate, 60.0) if rate else None,
         )
 
     def require_rate(self, key: str) -> None:

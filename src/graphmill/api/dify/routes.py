@@ -30,6 +30,7 @@ from graphmill.api.dify.auth import authenticate, key_of
 from graphmill.api.dify.calls import Api, Call
 from graphmill.api.dify.errors import error_answer
 from graphmill.api.dify.other_modes import completion
+from graphmill.api.metrics import MetricsPage
 from graphmill.errors import StoreError
 from graphmill.jsontext import encode
 from graphmill.ports.code import CodeSandbox
@@ -174,4 +175,13 @@ def routes(services: Services) -> list[Route]:
         Route("/ready", ready(services)),
         Route("/openapi.json", openapi_document),
         Route("/docs", reference_page),
+        *_metrics(services),
     ]
+
+
+def _metrics(services: Services) -> list[Route]:
+    token = services.settings.metrics.token
+    if token is None:
+        return []
+    page = MetricsPage(services.metrics, token.get_secret_value())
+    return [Route("/metrics", page, methods=["GET"])]

@@ -27,7 +27,8 @@ from graphmill.api.ocs.errors import OcsError, PlainError, no_such_route, ocs_er
 from graphmill.api.ocs.first_calls import status
 from graphmill.api.ocs.login import LoginFlows
 from graphmill.api.ocs.parameters import Parameters, nested
-from graphmill.api.ocs.routes import find_endpoint, guard
+from graphmill.api.ocs.routes import endpoint_at, find_route, guard
+from graphmill.api.watch import ROUTE
 from graphmill.config.ocs import OcsSettings
 from graphmill.errors import NoFileUploaded
 from graphmill.jsontext import decode, encode
@@ -39,6 +40,7 @@ _SLASHES: Final = re.compile(r"/{2,}")
 _OCS_PATH: Final = re.compile(r"/ocs/v([12])\.php(/.*)")
 _JSON_TYPE: Final = re.compile(r"application/(?:[\w.-]+\+)?json")
 _FLOW: Final = re.compile(r"/login/v2/flow/([\w-]+)")
+_PAGES: Final = frozenset({"/status.php", "/login/v2", "/login/v2/poll", "/login/v2/flow"})
 
 
 class NextcloudPaths:
@@ -56,7 +58,11 @@ class NextcloudPaths:
         if path is None:
             await self._app(scope, receive, send)
         else:
-            await self._ocs({**scope, "path": path}, receive, send)
+            meant = {**scope, "path": path}
+            try:
+                await self._ocs(meant, receive, send)
+            finally:
+                scope[ROUTE] = meant.get(ROUTE)
 
     def _meant(self, path: str) -> str | None:
         """What the path of a request for Nextcloud means; None for one that is not."""
@@ -99,7 +105,9 @@ class OcsApplication:
         try:
             address = scope["client"][0] if scope.get("client") else ""
             caller = await identify(self._api, headers, address)
-            endpoint, in_path = find_endpoint(scope["method"], path)
+            route, in_path = find_route(path)
+            scope[ROUTE] = f"/ocs/v{version}.php{route}"
+            endpoint = endpoint_at(route, scope["method"])
             has_ocs_header = bool(headers.get(b"ocs-apirequest"))
             guard(self._api, endpoint, caller, has_ocs_header=has_ocs_header)
             in_body: Mapping[str, Any] = {}
@@ -133,7 +141,10 @@ class OcsApplication:
     ) -> BytesAnswer:
         method, path = scope["method"], scope["path"]
         flow = _FLOW.fullmatch(path)
-        match (method, "/login/v2/flow" if flow else path):
+        page = "/login/v2/flow" if flow else path
+        if page in _PAGES:
+            scope[ROUTE] = page
+        match (method, page):
             case ("GET" | "HEAD", "/status.php"):
                 return BytesAnswer(encode(status(self._api)), headers=((b"content-type", JSON),))
             case ("POST", "/login/v2"):
@@ -148,7 +159,7 @@ class OcsApplication:
                 address = scope["client"][0] if scope.get("client") else ""
                 user, password = str(given.get("user", "")), str(given.get("password", ""))
                 return await self._flows.grant(flow[1], user, password, address)
-            case (_, "/status.php" | "/login/v2" | "/login/v2/poll" | "/login/v2/flow"):
+            case _ if page in _PAGES:
                 raise PlainError(405)
             case _:
                 raise no_such_route()

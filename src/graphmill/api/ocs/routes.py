@@ -148,23 +148,27 @@ differently: both are here."""
 _BY_PATH: Final[dict[str, dict[str, Endpoint]]] = {}
 for _methods, _path, _endpoint in ENDPOINTS:
     _BY_PATH.setdefault(_path, {}).update(dict.fromkeys(_methods.split(), _endpoint))
-_PATTERNS: Final = tuple(
-    (re.compile(re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", path)), methods)
-    for path, methods in _BY_PATH.items()
-)
+_PATTERNS: Final = {
+    path: re.compile(re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", path)) for path in _BY_PATH
+}
 _WITHOUT_HEADER: Final = frozenset({Access.REGISTERED, Access.REGISTERED_OR_DISABLED})
 
 
-def find_endpoint(method: str, path: str) -> tuple[Endpoint, dict[str, str]]:
-    """The endpoint, and the parameters of its path. Raises OcsError or PlainError."""
-    for pattern, methods in _PATTERNS:
+def find_route(path: str) -> tuple[str, dict[str, str]]:
+    """What `path` is an example of, and its parameters. Raises OcsError."""
+    for route, pattern in _PATTERNS.items():
         match = pattern.fullmatch(path)
         if match is not None:
-            endpoint = methods.get("GET" if method == "HEAD" else method)
-            if endpoint is None:
-                raise PlainError(405)
-            return endpoint, match.groupdict()
+            return route, match.groupdict()
     raise no_such_route()
+
+
+def endpoint_at(route: str, method: str) -> Endpoint:
+    """Raises PlainError."""
+    endpoint = _BY_PATH[route].get("GET" if method == "HEAD" else method)
+    if endpoint is None:
+        raise PlainError(405)
+    return endpoint
 
 
 def guard(api: Api, endpoint: Endpoint, caller: Caller, *, has_ocs_header: bool) -> None:

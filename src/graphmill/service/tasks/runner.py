@@ -6,6 +6,7 @@ import logging
 import re
 from collections import deque
 from collections.abc import Mapping
+from contextvars import Context, copy_context
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Final
@@ -51,6 +52,8 @@ class _Work:
     ended: asyncio.Event = field(default_factory=asyncio.Event)
     live: LiveRun | None = None
     app: App | None = None
+    context: Context = field(default_factory=copy_context)
+    """Of whoever ordered it: the task that ends when its turn comes is another one's."""
     is_stopped: bool = False
     progress: float | None = None
     output: dict[str, str] = field(default_factory=dict)
@@ -86,6 +89,16 @@ class TaskRunner:
         self._work: dict[int, _Work] = {}
         self._tasks = Background()
         self._active = 0
+
+    @property
+    def active(self) -> int:
+        """Tasks that are executed now."""
+        return self._active
+
+    @property
+    def waiting(self) -> int:
+        """Tasks that wait for their turn."""
+        return len(self._waiting)
 
     def require_room(self) -> None:
         """Raises TooManyRuns when no further task may wait."""
@@ -133,7 +146,7 @@ class TaskRunner:
         while self._waiting and self._active < self._at_a_time and not self._runs.is_closing:
             work = self._waiting.popleft()
             self._active += 1
-            self._tasks.start(self._go(work), name=f"task {work.task_id}")
+            work.context.run(self._tasks.start, self._go(work), name=f"task {work.task_id}")
 
     async def _go(self, work: _Work) -> None:
         try:
