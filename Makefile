@@ -2,7 +2,7 @@
 
 PYTHON ?= python3
 
-.PHONY: serve demo test test-walls check bench format lock clean
+.PHONY: serve demo test test-walls chaos check bench format lock clean
 
 serve: .venv/serve.stamp  ## the server on 127.0.0.1:8000 with the sample workflows
 	scripts/serve
@@ -16,6 +16,9 @@ test: .venv/test.stamp .venv/clients.stamp  ## everything CI runs
 
 test-walls: .venv/test.stamp  ## all attacks on the code sandbox as every user, on every Python here (as root, three minutes)
 	GRAPHMILL_TEST_ALL_WALLS=1 scripts/test tests/sandbox/test_attacks.py tests/sandbox/test_snippets.py
+
+chaos: .venv/test.stamp  ## kills the server twenty times under load and looks what became of its runs (some minutes)
+	.venv/bin/python -m tests.acceptance.chaos
 
 check: .venv/test.stamp  ## format, lint, types, architecture
 	scripts/check
