@@ -22,11 +22,11 @@ from graphmill.engine.events import (
 )
 from graphmill.engine.fanout import Feed
 from graphmill.engine.frames import Frame, Work
-from graphmill.engine.outcome import Failed, Outcome, Paused
+from graphmill.engine.outcome import Failed, Outcome, Paused, raised
 from graphmill.engine.plan import Plan
 from graphmill.engine.progress import UNHEARD, Progress
 from graphmill.engine.run import Run
-from graphmill.engine.traversal import Traversal, raised
+from graphmill.engine.traversal import Traversal
 from graphmill.errors import ReplayDiverged
 from graphmill.ports.runs import Journal
 from graphmill.variables.selectors import Selector

@@ -3,10 +3,19 @@
 from typing import Final
 
 from graphmill.engine.context import NodeContext
-from graphmill.engine.events import Execution, FramePosition, TextChunk
+from graphmill.engine.events import (
+    ContainerFinished,
+    Event,
+    Execution,
+    FramePosition,
+    NodeStatus,
+    RoundStarted,
+    TextChunk,
+)
 from graphmill.engine.graph import Graph
+from graphmill.engine.outcome import Failed, Outcome
 from graphmill.engine.plan import Entry, Step
-from graphmill.engine.rounds import RoundEnd, Rounds
+from graphmill.engine.rounds import Round, RoundEnd, Rounds
 from graphmill.engine.scheduler import Scheduler
 from graphmill.engine.streaming import StreamFilter
 from graphmill.engine.usage import Usage
@@ -78,6 +87,19 @@ class Frame:
             else:
                 self.outputs[name] = value
 
+    def leave(self, loop_id: str) -> None:
+        """The innermost loop of that id around it begins no further round."""
+        container = self.container
+        while container is not None:
+            if container.work.step.node.id == loop_id:
+                container.is_left = True
+                return
+            container = container.work.frame.container
+
+    def tagged(self, metadata: dict[str, Value] | None) -> dict[str, Value] | None:
+        """What the logs of a node say, and where it ran."""
+        return metadata if self.tags is None else {**self.tags, **(metadata or {})}
+
 
 class Work:
     """A node at work: which step of which frame, and how often it was tried again."""
@@ -99,18 +121,68 @@ class Work:
 class Container:
     """An iteration or loop at work: its rounds, and how many of them are open."""
 
-    __slots__ = ("is_left", "open", "rounds", "usage", "work")
+    __slots__ = ("entry", "is_left", "open", "rounds", "usage", "work")
 
     def __init__(self, work: Work, rounds: Rounds) -> None:
+        assert work.step.entry is not None, "containers are compiled with the start of their rounds"
         self.work = work
         self.rounds = rounds
+        self.entry = work.step.entry
         self.open = 0
         self.usage: Usage | None = None
         self.is_left = False
         """Did a node inside ask to leave?"""
 
-    def spend(self, usage: Usage) -> None:
-        self.usage = usage if self.usage is None else self.usage + usage
+    def begin(self, next_round: Round, graph: Graph, now: float) -> Frame:
+        """The frame of a round that begins."""
+        self.open += 1
+        next_round.pool.forget(self.entry.members)
+        return Frame(
+            graph,
+            self.entry,
+            next_round.pool,
+            started_at=now,
+            container=self,
+            index=next_round.index,
+        )
+
+    def announced(self, next_round: Round, now: float) -> RoundStarted:
+        """What is told when a round begins."""
+        return RoundStarted(self.work.execution, next_round.index, next_round.outputs_before, now)
+
+    def close(self, frame: Frame, now: float) -> None:
+        """A round has ended."""
+        self.open -= 1
+        if frame.usage is not None:
+            self.usage = frame.usage if self.usage is None else self.usage + frame.usage
+        if self.rounds.merges_outputs and frame.error is None:
+            self.work.frame.merge_outputs(frame.outputs)
+        seconds = max(0.0, now - frame.started_at)
+        self.rounds.finish(RoundEnd(frame.index, frame.pool, frame.error, seconds, self.is_left))
+
+    def conclude(self, now: float) -> tuple[list[Event], Outcome]:
+        """All rounds have ended: what is told of that, and the outcome of the node."""
+        if self.usage is not None:
+            self.work.frame.spend(self.usage)
+        conclusion = self.rounds.conclude(self.usage or Usage())
+        outcome = conclusion.outcome
+        error = outcome.error if isinstance(outcome, Failed) else None
+        told: list[Event] = []
+        if conclusion.announced is not None:
+            told.append(self.announced(conclusion.announced, now))
+        told.append(
+            ContainerFinished(
+                self.work.execution,
+                NodeStatus.SUCCEEDED if error is None else NodeStatus.FAILED,
+                self.rounds.inputs,
+                outcome.outputs,
+                conclusion.metadata,
+                conclusion.steps,
+                error,
+                now,
+            )
+        )
+        return told, outcome
 
     @property
     def holds_text(self) -> bool:
@@ -128,10 +200,6 @@ class Container:
     def path(self, index: int) -> str:
         """Tells its round `index` from all other frames of the run."""
         return f"{self.work.frame.path}/{self.work.step.node.id}/{index}"
-
-    def end_of(self, frame: Frame, now: float) -> RoundEnd:
-        seconds = max(0.0, now - frame.started_at)
-        return RoundEnd(frame.index, frame.pool, frame.error, seconds, self.is_left)
 
 
 def _tags(position: FramePosition | None) -> dict[str, Value] | None:

@@ -46,3 +46,8 @@ class Paused:
 
 
 Outcome: TypeAlias = Succeeded | Failed
+
+
+def raised(error: BaseException) -> Failed:
+    """What a node raised, as an outcome (`workflow-dsl §10.1`)."""
+    return Failed(str(error), "WorkflowNodeError")

@@ -39,9 +39,12 @@ class Step:
     extras: Mapping[str, Value] | None = None
     """What clients are shown of the node when it starts (`service-api §11`)."""
 
-    @property
-    def has_recourse(self) -> bool:
-        return self.retry is not None or self.node.error_strategy is not None
+    has_recourse: bool = field(init=False)
+    """Is there something to do when it fails?"""
+
+    def __post_init__(self) -> None:
+        has_recourse = self.retry is not None or self.node.error_strategy is not None
+        object.__setattr__(self, "has_recourse", has_recourse)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """The rounds of an iteration or loop, as the node that asks for them and the traversal that runs
 them agree on (`workflow-dsl §11`)."""
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -46,12 +46,14 @@ class Conclusion:
     """A round that is announced although it will not be run."""
 
 
-class Rounds(ABC):
+class Rounds:
     """One execution of a container: which rounds there are, and what comes of them.
 
     A container's `run` returns this in place of an outcome. It keeps the state of that execution
     and never waits: the traversal asks for rounds, runs them, and says how they ended."""
 
+    # No ABC: every outcome of every node is asked whether it is one of these, and ABCs answer
+    # slowly. Type checkers insist on the abstract methods all the same.
     __slots__ = ("inputs", "metadata")
 
     merges_outputs: ClassVar[bool]

@@ -6,7 +6,6 @@ from typing import Final
 
 from graphmill.engine.context import NodeContext
 from graphmill.engine.events import (
-    ContainerFinished,
     ContainerStarted,
     Event,
     Execution,
@@ -15,7 +14,6 @@ from graphmill.engine.events import (
     NodeRetried,
     NodeStarted,
     NodeStatus,
-    RoundStarted,
     RunFinished,
     RunPaused,
     RunStarted,
@@ -25,10 +23,10 @@ from graphmill.engine.events import (
 )
 from graphmill.engine.frames import Container, Frame, Work
 from graphmill.engine.graph import ErrorStrategy, NodeClass
-from graphmill.engine.outcome import Failed, Outcome, Paused, Succeeded
+from graphmill.engine.outcome import Failed, Outcome, Paused, Succeeded, raised
 from graphmill.engine.plan import Plan
 from graphmill.engine.replay import Replay, untold
-from graphmill.engine.rounds import Round, Rounds
+from graphmill.engine.rounds import Rounds
 from graphmill.engine.run import Run
 from graphmill.engine.scheduler import Decision
 from graphmill.engine.usage import Usage
@@ -309,10 +307,11 @@ class Traversal:
             frame.pool.set(selector[0], selector[1], value)
             self._emit(VariableUpdated(selector, value))
         if outcome.leaves:
-            _leave_loop(frame, outcome.leaves)
+            frame.leave(outcome.leaves)
         self._leave(work, outcome.outputs, outcome.handle if work.step.node.branches else None)
         # Dify does so before a success only: a default value is shown when the next node is done.
-        self.show(frame, frame.stream.flush())
+        if chunks := frame.stream.flush():
+            self.show(frame, chunks)
         self._emit(
             NodeFinished(
                 work.execution,
@@ -320,7 +319,7 @@ class Traversal:
                 outcome.inputs,
                 outcome.process_data,
                 outcome.outputs,
-                _tagged(outcome.metadata, frame),
+                frame.tagged(outcome.metadata),
                 None,
                 "",
                 self._clock(),
@@ -356,7 +355,7 @@ class Traversal:
                 failure.inputs,
                 failure.process_data,
                 outputs,
-                _tagged(metadata, work.frame),
+                work.frame.tagged(metadata),
                 failure.error,
                 failure.error_type,
                 self._clock(),
@@ -381,7 +380,8 @@ class Traversal:
     def _follow(self, frame: Frame, decision: Decision) -> None:
         if frame.error is not None:
             return
-        self.show(frame, frame.stream.edges_taken(decision.taken))
+        if chunks := frame.stream.edges_taken(decision.taken):
+            self.show(frame, chunks)
         for index, predecessor in decision.ready:
             if self._plan.steps[index].node.node_class is NodeClass.ENTRY:
                 # It has no turn: no event tells of it, so no replay could know when that was.
@@ -410,95 +410,25 @@ class Traversal:
     def _advance(self, container: Container) -> None:
         """Begin the rounds whose time has come, or end the container when there are none."""
         while (next_round := container.rounds.next()) is not None:
-            self._begin_round(container, next_round)
+            now = self._clock()
+            if next_round.is_announced:
+                self._emit(container.announced(next_round, now))
+            frame = container.begin(next_round, self._plan.graph, now)
+            self._follow(frame, frame.scheduler.start(container.entry.node))
+            if frame.open == 0:
+                self._empty.append((frame, container))
         if container.open == 0:
-            self._conclude(container)
-
-    def _begin_round(self, container: Container, next_round: Round) -> None:
-        entry = container.work.step.entry
-        assert entry is not None, "containers are compiled with the start of their rounds"
-        if next_round.is_announced:
-            self._announce(container, next_round)
-        next_round.pool.forget(entry.members)
-        frame = Frame(
-            self._plan.graph,
-            entry,
-            next_round.pool,
-            started_at=self._clock(),
-            container=container,
-            index=next_round.index,
-        )
-        container.open += 1
-        self._follow(frame, frame.scheduler.start(entry.node))
-        if frame.open == 0:
-            self._empty.append((frame, container))
-
-    def _announce(self, container: Container, next_round: Round) -> None:
-        self._emit(
-            RoundStarted(
-                container.work.execution,
-                next_round.index,
-                next_round.outputs_before,
-                self._clock(),
-            )
-        )
+            told, outcome = container.conclude(self._clock())
+            for event in told:
+                self._emit(event)
+            self.complete(container.work, outcome)
 
     def _close(self, frame: Frame, container: Container) -> None:
         """A round has ended: go on with its container."""
-        around = container.work.frame
-        container.open -= 1
-        if frame.usage is not None:
-            container.spend(frame.usage)
         if frame.held:
-            self.show(around, frame.held)
-        if container.rounds.merges_outputs and frame.error is None:
-            around.merge_outputs(frame.outputs)
-        container.rounds.finish(container.end_of(frame, self._clock()))
+            self.show(container.work.frame, frame.held)
+        container.close(frame, self._clock())
         self._advance(container)
-
-    def _conclude(self, container: Container) -> None:
-        work, rounds = container.work, container.rounds
-        if container.usage is not None:
-            work.frame.spend(container.usage)
-        conclusion = rounds.conclude(container.usage or Usage())
-        outcome = conclusion.outcome
-        if conclusion.announced is not None:
-            self._announce(container, conclusion.announced)
-        failure = outcome if isinstance(outcome, Failed) else None
-        self._emit(
-            ContainerFinished(
-                work.execution,
-                NodeStatus.SUCCEEDED if failure is None else NodeStatus.FAILED,
-                rounds.inputs,
-                outcome.outputs,
-                conclusion.metadata,
-                conclusion.steps,
-                None if failure is None else failure.error,
-                self._clock(),
-            )
-        )
-        self.complete(work, outcome)
-
-
-def raised(error: BaseException) -> Failed:
-    """What a node raised, as an outcome (`workflow-dsl §10.1`)."""
-    return Failed(str(error), "WorkflowNodeError")
-
-
-def _leave_loop(frame: Frame, loop_id: str) -> None:
-    """The innermost loop of that id around `frame` begins no further round."""
-    container = frame.container
-    while container is not None:
-        if container.work.step.node.id == loop_id:
-            container.is_left = True
-            return
-        container = container.work.frame.container
-
-
-def _tagged(metadata: dict[str, Value] | None, frame: Frame) -> dict[str, Value] | None:
-    if frame.tags is None:
-        return metadata
-    return {**frame.tags, **(metadata or {})}
 
 
 def _root_pool(plan: Plan, run: Run) -> Pool:
