@@ -59,8 +59,9 @@ from graphmill.service.bench import Bench
 from graphmill.service.conversations import Conversations
 from graphmill.service.dispatcher import END_SECONDS, Dispatcher
 from graphmill.service.file_access import FileAccess
+from graphmill.service.forms import Forms
 from graphmill.service.loose_files import LooseFiles
-from graphmill.service.recovery import recover
+from graphmill.service.recovery import Recovery
 from graphmill.service.reload import reload_on_change
 from graphmill.service.repeats import Repeats
 from graphmill.service.reports import Reporter, Webhook
@@ -86,6 +87,7 @@ from graphmill.storage.apps import AppStore
 from graphmill.storage.conversations import ConversationStore
 from graphmill.storage.database import Database, open_database
 from graphmill.storage.end_users import EndUserStore
+from graphmill.storage.forms import FormStore
 from graphmill.storage.journal import SqlJournal
 from graphmill.storage.knowledge import SqlKnowledge
 from graphmill.storage.lock import only_server
@@ -179,6 +181,7 @@ async def build(settings: Settings) -> AsyncIterator[Services]:
         speech = await stack.enter_async_context(open_speech(settings))
         messages = MessageStore(database)
         end_users = EndUserStore(database)
+        forms = Forms(FormStore(database), pause_days=settings.limits.pause_days)
         calls = AppCalls(end_users)
         tools = await stack.enter_async_context(open_tools(settings, calls))
         knowledge = await stack.enter_async_context(
@@ -197,7 +200,7 @@ async def build(settings: Settings) -> AsyncIterator[Services]:
         catalog = Catalog(
             settings.apps,
             AppStore(database),
-            replace(ports, conversations=messages),
+            replace(ports, conversations=messages, forms=forms),
             keys_path=data / "keys.json",
             node_types=tracing.nodes(NODE_TYPES),
         )
@@ -212,10 +215,12 @@ async def build(settings: Settings) -> AsyncIterator[Services]:
         limits = settings.limits
         slots = Slots(total=limits.runs, per_app=limits.runs_per_app)
         readers = Slots(total=limits.readers, per_app=limits.readers_per_app)
+        orders = OrderStore(database)
         runs = Runs(
             dispatcher,
             journal,
             run_store,
+            orders,
             files,
             slots=slots,
             reporters=reporters,
@@ -226,7 +231,9 @@ async def build(settings: Settings) -> AsyncIterator[Services]:
         await runs.open()
         conversations = Conversations(runs, ConversationStore(database), messages, files)
         await catalog.open()
-        await recover(runs, OrderStore(database), catalog, uploads.url_of)
+        recovery = Recovery(runs, orders, catalog, uploads.url_of)
+        forms.open(recovery)
+        await recovery.recover()
         await conversations.recover()
         background = Background()
         stack.push_async_callback(background.cancel)
@@ -235,6 +242,7 @@ async def build(settings: Settings) -> AsyncIterator[Services]:
             background.start(reporter.send_all(), name=f"webhook of app {app_id}")
         background.start(prune_regularly(storage.pruner.prune), name="retention")
         background.start(index_regularly(run_store.index_keywords), name="index")
+        background.start(forms.watch(), name="forms")
         background.start(clear_up(storage.pruner.clear_up), name="clear up")
         largest = settings.http_request.max_response_bytes.binary
         task_files = TaskFiles(uploads, files, largest=largest)
@@ -268,10 +276,12 @@ async def build(settings: Settings) -> AsyncIterator[Services]:
             catalog,
             runs,
             Repeats(RequestKeyStore(database), runs),
+            forms,
             conversations,
             Suggestions(models, messages),
             speech,
             uploads,
+            files,
             end_users,
             ocs,
             sandbox,

@@ -1,6 +1,6 @@
 """`limits`: how much of everything there may be."""
 
-from pydantic import NonNegativeInt, PositiveFloat, PositiveInt
+from pydantic import NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 
 from graphmill.config.section import Section
 
@@ -15,6 +15,8 @@ class UploadSizes(Section):
 class LimitSettings(Section):
     run_seconds: PositiveFloat = 1200
     run_steps: PositiveInt = 500
+    pause_days: NonNegativeFloat = 7.0
+    """A run that waits longer for a person ends; 0 lets it wait as long as its forms say."""
     runs: NonNegativeInt = 10_000
     """At a time; 0, here and below: no ceiling."""
     runs_per_app: NonNegativeInt = 0

@@ -91,6 +91,12 @@ class Run:
     is_reported: bool = False
     """Is the webhook of its app told how it ends?"""
 
+    @property
+    def all_inputs(self) -> dict[str, Value]:
+        """What was handed to it, and the `sys.*` values, as readers are told."""
+        system = {f"sys.{name}": value for name, value in self.system_values().items()}
+        return {**self.inputs, **system}
+
     def system_values(self) -> dict[str, Value]:
         """The `sys.*` namespace (`workflow-dsl §14.4`)."""
         values: dict[str, Value] = {

@@ -118,8 +118,7 @@ class Traversal:
         if started_at is not None:
             self._started_at = started_at
         root = self._root
-        system = {f"sys.{name}": value for name, value in root.pool.namespace("sys").items()}
-        self._emit(RunStarted({**self._run.inputs, **system}, self._started_at))
+        self._emit(RunStarted(self._run.all_inputs, self._started_at))
         self._follow(root, root.scheduler.start(self._plan.entry.node))
 
     def start_next(self) -> Work | None:

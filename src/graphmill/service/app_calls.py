@@ -72,6 +72,7 @@ class AppCalls:
             await self._runs.stop(app, live.run.id)
             raise
         if isinstance(end, RunPaused):
+            await self._runs.stop(app, live.run.id)
             raise ToolFailed(f"the app {slug!r} waits for a person, which a tool cannot")
         return end
 

@@ -1,5 +1,7 @@
-"""Runs that an earlier process left behind: they go on, or end with the reason why they cannot."""
+"""Runs that an earlier process left behind, and those that are paused: they go on, or end with the
+reason why they cannot."""
 
+import asyncio
 import logging
 from collections.abc import Callable
 from dataclasses import replace
@@ -10,12 +12,13 @@ from graphmill.engine.plan import Plan
 from graphmill.engine.run import Run
 from graphmill.errors import GraphmillError, StoreError, VersionNotFound
 from graphmill.service.apps import Catalog
-from graphmill.service.runs import Runs
+from graphmill.service.runs import LiveRun, Runs
 from graphmill.storage.orders import OrderStore
 from graphmill.variables.files import File
 from graphmill.variables.values import Value
 
 INTERRUPTED: Final = "Interrupted by a restart of the server."
+PAUSED: Final = "The run was paused."
 
 logger = logging.getLogger(__name__)
 
@@ -23,36 +26,65 @@ Link = Callable[[File], str | None]
 """Where a file can be downloaded now."""
 
 
-async def recover(runs: Runs, orders: OrderStore, catalog: Catalog, link: Link) -> None:
-    """Go on with every run that has not ended; call it once the apps are loaded.
+class Recovery:
+    """Goes on with runs that nobody drives, or ends them. All methods raise StoreError."""
 
-    Raises StoreError."""
-    left = await orders.running()
-    for run in left:
+    def __init__(self, runs: Runs, orders: OrderStore, catalog: Catalog, link: Link) -> None:
+        self._runs = runs
+        self._orders = orders
+        self._catalog = catalog
+        self._link = link
+
+    async def recover(self) -> None:
+        """Go on with every run that an earlier process left running; call it once the apps are
+        loaded."""
+        left = await self._orders.running()
+        for run in left:
+            await self._go_on(run, INTERRUPTED)
+        if left:
+            logger.info("%d runs of an earlier process were taken up", len(left))
+        await self._runs.end_unknown(INTERRUPTED)
+
+    async def resume(self, run_id: str, step_key: str) -> None:
+        """What that step of a run waits for has come: let the run go on, if it has not ended.
+        Raises RunSuspended when the server stops."""
+        async with self._runs.taking_up:
+            if await self._runs.wake(run_id, step_key):
+                return
+            run = await self._orders.get(run_id)
+            live = None if run is None else await self._go_on(run, PAUSED)
+            if live is not None:
+                # The driver takes its first turn: from now on there is something to be committed.
+                await asyncio.sleep(0)
+                await self._runs.committed(live)
+
+    async def end(self, run_id: str, reason: str) -> None:
+        """Stop a run that waits in vain. Raises RunSuspended when the server stops."""
+        await self._runs.stop_run(run_id, reason)
+
+    async def _go_on(self, run: Run, past: str) -> LiveRun | None:
+        """None when the run cannot go on: it is ended, after its `past`."""
         try:
-            await _go_on(runs, run, catalog, link)
+            if run.call_depth:
+                # The run that called it makes the call again.
+                raise VersionNotFound("it was the tool of another run")
+            history = await self._runs.history(run)
+            plan = await _plan(self._catalog, run)
         except StoreError:
             raise
         except GraphmillError as error:
             logger.warning("Run %s cannot go on: %s", run.id, error)
-            await runs.end(run, RunStatus.FAILED, f"{INTERRUPTED} The run cannot go on: {error}")
-    if left:
-        logger.info("%d runs of an earlier process were taken up", len(left))
-    await runs.end_unknown(INTERRUPTED)
-
-
-async def _go_on(runs: Runs, run: Run, catalog: Catalog, link: Link) -> None:
-    if run.call_depth:
-        # The run that called it makes the call again.
-        raise VersionNotFound("it was the tool of another run")
-    history = [(number, _linked_event(event, link)) for number, event in await runs.history(run)]
-    plan = await _plan(catalog, run)
-    linked = replace(
-        run,
-        inputs={name: _linked(value, link) for name, value in run.inputs.items()},
-        files=[replace(file, url=link(file)) for file in run.files],
-    )
-    runs.go_on(linked, plan, history)
+            reason = f"{past} The run cannot go on: {error}"
+            await self._runs.end(run, RunStatus.FAILED, reason)
+            return None
+        link = self._link
+        linked = replace(
+            run,
+            inputs={name: _linked(value, link) for name, value in run.inputs.items()},
+            files=[replace(file, url=link(file)) for file in run.files],
+        )
+        events = [(number, _linked_event(event, link)) for number, event in history]
+        return self._runs.go_on(linked, plan, events)
 
 
 async def _plan(catalog: Catalog, run: Run) -> Plan:

@@ -8,12 +8,14 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
+from weakref import WeakValueDictionary
 
-from graphmill.engine.events import Event, RunFinished, RunStatus
+from graphmill.engine.driver import STOPPED
+from graphmill.engine.events import Event, RunFinished, RunPaused, RunStatus
 from graphmill.engine.fanout import EPOCH_SHIFT, Feed
 from graphmill.engine.plan import Plan
 from graphmill.engine.run import RequestKey, Run, Turn
-from graphmill.errors import RunNotFound, TooManyRuns
+from graphmill.errors import RunNotFound, RunSuspended, TooManyRuns
 from graphmill.ids import new_id
 from graphmill.log_fields import log_fields
 from graphmill.ports.runs import NumberedEvent
@@ -25,6 +27,7 @@ from graphmill.service.reports import Reporter
 from graphmill.service.slots import Slots
 from graphmill.storage.end_users import EndUser
 from graphmill.storage.journal import SqlJournal
+from graphmill.storage.orders import OrderStore
 from graphmill.storage.runs import LogPage, LogQuery, RunRecord, RunStore
 from graphmill.variables.files import File
 from graphmill.variables.values import Value
@@ -46,6 +49,7 @@ class Runs:
         dispatcher: Dispatcher,
         journal: SqlJournal,
         store: RunStore,
+        orders: OrderStore,
         files: FileAccess,
         *,
         slots: Slots,
@@ -60,6 +64,7 @@ class Runs:
         self._dispatcher = dispatcher
         self._journal = journal
         self._store = store
+        self._orders = orders
         self._files = files
         self._clock = clock
         self._slots = slots
@@ -68,6 +73,10 @@ class Runs:
         self._count = count
         self._numbers: dict[str, int] = {}
         self._live: dict[str, LiveRun] = {}
+        self._waiting: WeakValueDictionary[str, asyncio.Future[None]] = WeakValueDictionary()
+        """By run, see `_news_of`."""
+        self.taking_up = asyncio.Lock()
+        """Held by whoever goes on with a run that nobody drives, or ends it."""
         self.is_closing = False
         """Runs that would start now would be ended at once."""
 
@@ -79,24 +88,51 @@ class Runs:
         """What is recorded of `run`, oldest first. Raises StoreError."""
         return await self._journal.history(run.id)
 
-    def go_on(self, run: Run, plan: Plan, history: Sequence[NumberedEvent]) -> None:
-        """Continue a run that an earlier process left behind after `history`."""
+    def go_on(self, run: Run, plan: Plan, history: Sequence[NumberedEvent]) -> LiveRun:
+        """Continue a run that nobody drives after `history`. Hold `taking_up`."""
         live = self._taken_up(run, history)
         self._slots.occupy(run.app_id)
         self._drive(live, plan, [event for _, event in history])
+        self._tell_waiting(run.id)
+        return live
 
     async def end(self, run: Run, status: RunStatus, reason: str) -> None:
         """End a run that nobody drives: one that an earlier process left behind, or a paused one.
-        Raises StoreError."""
+        Hold `taking_up`. Raises StoreError."""
+        pause = await self.pause_of(run)
+        tokens, steps = (0, 0) if pause is None else (pause.total_tokens, pause.total_steps)
         feed = self._taken_up(run, await self.history(run)).feed
         now = self._clock()
         elapsed = max(0.0, now - run.created_at)
-        finished = RunFinished(status, {}, reason, elapsed, 0, 0, 0, now)
+        finished = RunFinished(status, {}, reason, elapsed, tokens, steps, 0, now)
         feed.append(finished)
         self._journal.post(feed)
         await self._journal.committed(feed)
         self._count(run, finished)
         self._wake_reporter(run)
+        self._tell_waiting(run.id)
+
+    async def wake(self, run_id: str, step_key: str) -> bool:
+        """What that step of a run waits for has come. False when nobody drives the run. Raises
+        RunSuspended when the server stops."""
+        if self.is_closing:
+            raise RunSuspended(run_id)
+        return await self._is_heard(run_id, partial(self._dispatcher.wake, run_id, step_key))
+
+    async def _is_heard(self, run_id: str, say: Callable[[], bool]) -> bool:
+        """Has the driver of a run heard what `say` tells it, or does the run end anyway? One that
+        pauses just now is waited for. Raises RunSuspended."""
+        while not say():
+            if self.is_closing:
+                raise RunSuspended(run_id)
+            news = self._news_of(run_id)
+            live = self._live.get(run_id)
+            if live is None:
+                return False
+            if live.feed.is_finished:
+                return True
+            await news
+        return True
 
     async def end_unknown(self, reason: str) -> None:
         """End what seems to go on although nothing is known that could go on. Raises StoreError."""
@@ -173,13 +209,30 @@ class Runs:
         return live if live is not None and live.run.app_id == app.id else None
 
     async def stop(self, app: App, run_or_task_id: str) -> bool:
-        """Stop a run of `app`; False when there is no such run, or it has ended. The run ends
-        within a second."""
+        """Stop a run of `app`, also a paused one; False when there is no such run, or it has ended.
+        The run ends within a second."""
         live = self.find_live(app, run_or_task_id)
-        if live is None:
+        if live is not None:
+            return await self.stop_run(live.run.id)
+        try:
+            record = await self.get(app, run_or_task_id)
+        except RunNotFound:
             return False
-        self._dispatcher.stop(live.run.id)
-        return True
+        return not record.status.is_final and await self.stop_run(record.id)
+
+    async def stop_run(self, run_id: str, reason: str = STOPPED) -> bool:
+        """The same for a run that is known; `reason` is for one that is paused."""
+        stop = partial(self._dispatcher.stop, run_id)
+        if stop():
+            return True
+        async with self.taking_up:
+            if await self._is_heard(run_id, stop):
+                return True
+            order = await self._orders.get(run_id)
+            if order is None:
+                return False
+            await self.end(order, RunStatus.STOPPED, reason)
+            return True
 
     async def get(self, app: App, run_or_task_id: str) -> RunRecord:
         """What the database holds of a run. Raises RunNotFound."""
@@ -189,6 +242,24 @@ class Runs:
         if record is None:
             raise RunNotFound("Workflow run not found.")
         return record
+
+    async def told(self, run: Run, *, until: int | None) -> list[NumberedEvent]:
+        """What has happened up to that sequence number, or until now."""
+        live = self._live.get(run.id)
+        if live is not None:
+            await self.committed(live)
+        history = await self.history(run)
+        return history if until is None else [entry for entry in history if entry[0] <= until]
+
+    async def order_of(self, record: RunRecord) -> Run | None:
+        """How a run was ordered that has not ended, so that it can be followed."""
+        return None if record.status.is_final else await self._orders.get(record.id)
+
+    async def pause_of(self, run: Run | RunRecord) -> RunPaused | None:
+        """Why a run waits, if it does."""
+        history = await self.history(run)
+        last = history[-1][1] if history else None
+        return last if isinstance(last, RunPaused) else None
 
     async def logs(self, app: App, query: LogQuery) -> LogPage:
         return await self._store.page(app.id, query)
@@ -205,9 +276,50 @@ class Runs:
             lambda position: self._journal.history(run_id, after=position), after=after
         )
 
+    async def follow_on(
+        self, run: Run, *, after: int, stays: bool, is_stored: bool = False
+    ) -> AsyncIterator[list[NumberedEvent]]:
+        """As `follow`, of a run that may be paused: until it pauses, or with `stays` until it has
+        ended or the server stops. With `is_stored`, nothing is told before it is stored."""
+        while True:
+            news = self._news_of(run.id)
+            live = self._live.get(run.id)
+            if live is None:
+                history = await self._journal.history(run.id)
+                last = history[-1][1] if history else None
+                recorded = [entry for entry in history if entry[0] > after]
+                if recorded:
+                    yield recorded
+                    after = recorded[-1][0]
+            else:
+                await self.committed(live)
+                async for batch in self.follow(live, after=after):
+                    if is_stored:
+                        await self.committed(live)
+                    yield batch
+                    after = batch[-1][0]
+                last = live.feed.end
+            if isinstance(last, RunFinished) or not stays or self.is_closing:
+                return
+            await news
+
+    def _news_of(self, run_id: str) -> asyncio.Future[None]:
+        """Done when a run leaves this process, goes on or ends. Ask for it before you look."""
+        news = self._waiting.get(run_id)
+        if news is None:
+            news = self._waiting[run_id] = asyncio.get_running_loop().create_future()
+        return news
+
+    def _tell_waiting(self, run_id: str) -> None:
+        news = self._waiting.pop(run_id, None) if self._waiting else None
+        if news is not None and not news.done():
+            news.set_result(None)
+
     async def close(self, *, grace_seconds: float = 0.0) -> None:
         """Let runs end by themselves for a while, then suspend the others."""
         self.is_closing = True
+        for run_id in list(self._waiting):
+            self._tell_waiting(run_id)
         await self._dispatcher.close(grace_seconds=grace_seconds)
 
     def _take_slot(self, app_id: str) -> None:
@@ -250,6 +362,7 @@ class Runs:
             self._count(run, live.feed.end)
         self._slots.free(run.app_id)
         self._wake_reporter(run)
+        self._tell_waiting(run.id)
 
     def _wake_reporter(self, run: Run) -> None:
         reporter = self._reporters.get(run.app_id)

@@ -9,6 +9,8 @@ from graphmill.ports.code import CodeSandbox
 from graphmill.service.accounts import Accounts
 from graphmill.service.apps import Catalog
 from graphmill.service.conversations import Conversations
+from graphmill.service.file_access import FileAccess
+from graphmill.service.forms import Forms
 from graphmill.service.repeats import Repeats
 from graphmill.service.runs import Runs
 from graphmill.service.slots import Slots
@@ -39,10 +41,12 @@ class Services:
     catalog: Catalog
     runs: Runs
     repeats: Repeats
+    forms: Forms
     conversations: Conversations
     suggestions: Suggestions
     speech: Speech
     uploads: Uploads
+    files: FileAccess
     end_users: EndUserStore
     ocs: TaskServices
     sandbox: CodeSandbox

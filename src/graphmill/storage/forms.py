@@ -130,7 +130,10 @@ class FormStore:
     async def due(self) -> list[ClosedForm]:
         """Closed forms whose runs have not heard of it."""
         rows = await self._database.fetch_all(_DUE)
-        return [ClosedForm(*row, FormState(state)) for *row, state in rows]
+        return [
+            ClosedForm(form_id, run_id, step_key, FormState(state))
+            for form_id, run_id, step_key, state in rows
+        ]
 
     async def heard(self, form_id: str) -> None:
         """The run of a closed form has heard of it."""
@@ -139,8 +142,7 @@ class FormStore:
 
 def _kept(row: Row) -> KeptForm:
     *members, state, form, answer, run_is_open = row
-    state = FormState(state)
-    if state is FormState.WAITING and run_is_open == 0:
+    if state == FormState.WAITING and run_is_open == 0:
         state = FormState.EXPIRED
     given = None if answer is None else Answer(*unpack(answer.encode()))
-    return KeptForm(*members, state, _FORM.validate_json(form), given)
+    return KeptForm(*(*members, FormState(state), _FORM.validate_json(form), given))

@@ -56,6 +56,8 @@ class Message:
     query: str
     answer: str
     """All that was said."""
+    is_paused: bool
+    """Does its run wait for a person?"""
     files: tuple[MessageFile, ...] = ()
 
     @property
@@ -91,8 +93,11 @@ _MESSAGE: Final = select(
     messages.c.inputs,
     messages.c.query,
     messages.c.answer,
+    runs.c.status == RunStatus.PAUSED.value,
 ).select_from(
-    messages.outerjoin(message_feedbacks, message_feedbacks.c.message_id == messages.c.id)
+    messages.outerjoin(
+        message_feedbacks, message_feedbacks.c.message_id == messages.c.id
+    ).outerjoin(runs, runs.c.id == messages.c.run_id)
 )
 _BY_ID: Final = _MESSAGE.where(
     messages.c.id == bindparam("id"),
@@ -322,7 +327,7 @@ def _file(row: Row) -> MessageFile:
 
 def _message(row: Row, files: Sequence[MessageFile]) -> Message:
     """`files` are its own, and perhaps those of other messages."""
-    *others, metadata, inputs, query, answer = row
+    *others, metadata, inputs, query, answer, is_paused = row
     texts = (unpack(metadata.encode()), unpack(inputs.encode()), query, answer)
     own = tuple(file for file in files if file.message_id == row[0])
-    return Message(*(*others, *texts, own))
+    return Message(*(*others, *texts, bool(is_paused), own))

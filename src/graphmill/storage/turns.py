@@ -10,6 +10,7 @@ from graphmill.engine.events import (
     NodeFinished,
     ResourcesRetrieved,
     RunFinished,
+    RunPaused,
     RunStarted,
     RunStatus,
     TextChunk,
@@ -72,6 +73,7 @@ _FINISH_MESSAGE = (
 _ADD_FILE = insert(message_files)
 
 Change: TypeAlias = tuple[ClauseElement, Parameters]
+End: TypeAlias = RunFinished | RunPaused | None
 
 
 class TurnRecorder:
@@ -89,7 +91,7 @@ class TurnRecorder:
     def changes(self, events: Sequence[NumberedEvent]) -> Iterator[Change]:
         """What `events` change, each row once: statements of one commit have no order."""
         started: RunStarted | None = None
-        finished: RunFinished | None = None
+        end: End = None
         values: dict[str, Value] = {}
         for _, event in events:
             match event:
@@ -103,15 +105,15 @@ class TurnRecorder:
                     self._resources += event.resources
                 case RunStarted():
                     started = event
-                case RunFinished():
-                    finished = event
+                case RunFinished() | RunPaused():
+                    end = event
                 case _:
                     pass
         if started is not None:
-            yield from self._begun(started, finished, values)
+            yield from self._begun(started, end, values)
         else:
-            yield from self._went_on(finished, values)
-        if finished is not None:
+            yield from self._went_on(end, values)
+        if isinstance(end, RunFinished):
             yield from self._files_of(FROM_APP, self._files)
 
     def recall(self, history: Sequence[NumberedEvent]) -> None:
@@ -125,7 +127,7 @@ class TurnRecorder:
             self._files += [item for item in files if isinstance(item, File)]
 
     def _begun(
-        self, started: RunStarted, finished: RunFinished | None, values: Mapping[str, Value]
+        self, started: RunStarted, end: End, values: Mapping[str, Value]
     ) -> Iterator[Change]:
         run, turn = self._run, self._turn
         inputs = pack(run.inputs).decode()
@@ -166,14 +168,12 @@ class TurnRecorder:
                 "created_at": run.created_at,
                 "inputs": inputs,
                 "query": storable(turn.query),
-                **self._ended(finished),
+                **self._said(end),
             },
         )
         yield from self._files_of(FROM_USER, run.files)
 
-    def _went_on(
-        self, finished: RunFinished | None, values: Mapping[str, Value]
-    ) -> Iterator[Change]:
+    def _went_on(self, end: End, values: Mapping[str, Value]) -> Iterator[Change]:
         """Updates only: a conversation that was deleted meanwhile does not come back."""
         for name, value in values.items():
             yield (
@@ -184,26 +184,26 @@ class TurnRecorder:
                     "updated_at": self._run.created_at,
                 },
             )
-        if finished is not None:
-            message_id = self._turn.message_id
-            yield _FINISH_MESSAGE, {"message_id": message_id, **self._ended(finished)}
+        if end is not None:
+            yield _FINISH_MESSAGE, {"message_id": self._turn.message_id, **self._said(end)}
 
-    def _ended(self, finished: RunFinished | None) -> dict[str, Any]:
-        """What the end of the run adds to the message; what stands there before."""
-        if finished is None:
+    def _said(self, end: End) -> dict[str, Any]:
+        """What the end of the run adds to the message, or its pause; what stands there before."""
+        if end is None:
             return _GOING_ON
         answer, moderation = "".join(self._texts), self._turn.moderation
         if moderation is not None and moderation.is_due(answer):
             answer = moderation.answer
-        has_failed = finished.status is RunStatus.FAILED
+        finished = end if isinstance(end, RunFinished) else None
+        has_failed = finished is not None and finished.status is RunStatus.FAILED
         metadata = {
             "annotation_reply": None,
             "retriever_resources": self._resources,
-            "usage": usage_object(finished.usage or Usage()),
+            "usage": usage_object((finished and finished.usage) or Usage()),
         }
         return {
-            "finished_at": finished.at,
-            "error": storable(finished.error or "") if has_failed else None,
+            "finished_at": finished and finished.at,
+            "error": storable((finished and finished.error) or "") if has_failed else None,
             "metadata": pack(metadata).decode(),
             "answer": storable(answer),
         }

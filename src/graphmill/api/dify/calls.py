@@ -14,6 +14,8 @@ from graphmill.config import Settings
 from graphmill.errors import TooManyRequests
 from graphmill.service.apps import App, Catalog
 from graphmill.service.conversations import Conversations
+from graphmill.service.file_access import FileAccess
+from graphmill.service.forms import Forms
 from graphmill.service.repeats import Repeats
 from graphmill.service.runs import Runs
 from graphmill.service.services import Services
@@ -30,10 +32,12 @@ class Api:
     catalog: Catalog
     runs: Runs
     repeats: Repeats
+    forms: Forms
     conversations: Conversations
     suggestions: Suggestions
     speech: Speech
     uploads: Uploads
+    files: FileAccess
     end_users: EndUserStore
     wire: Wire
     streams: Streams
@@ -50,10 +54,12 @@ class Api:
             services.catalog,
             services.runs,
             services.repeats,
+            services.forms,
             services.conversations,
             services.suggestions,
             services.speech,
             services.uploads,
+            services.files,
             services.end_users,
             wire,
             Streams(services.runs, services.conversations, services.speech, wire),

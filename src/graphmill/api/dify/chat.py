@@ -1,6 +1,7 @@
 """Endpoints of turns: ask, stop (`service-api §24.1`)."""
 
 from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import suppress
 from functools import partial
 from typing import Annotated, Any, Literal, TypeAlias
 from uuid import UUID
@@ -12,6 +13,7 @@ from graphmill.api.dify.answers import JsonAnswer, run_header
 from graphmill.api.dify.calls import Call
 from graphmill.api.dify.errors import api_error, not_chat_app
 from graphmill.api.dify.events import error_payload
+from graphmill.api.dify.pauses import paused_message
 from graphmill.api.dify.requests import (
     is_uuid,
     parse,
@@ -20,7 +22,7 @@ from graphmill.api.dify.requests import (
     required_user,
     trace_id,
 )
-from graphmill.api.dify.runs import SUCCESS
+from graphmill.api.dify.runs import SUCCESS, end_or_pause
 from graphmill.api.dify.turn_events import (
     blocking_message,
     message_ended,
@@ -32,7 +34,12 @@ from graphmill.api.sse import EventStream, frame
 from graphmill.dsl.model import AppMode
 from graphmill.engine.events import RunPaused, RunStatus
 from graphmill.engine.run import RequestKey
-from graphmill.errors import ConversationNotFound, VersionNotFound, WorkflowInvalid
+from graphmill.errors import (
+    ConversationNotFound,
+    RunNotFound,
+    VersionNotFound,
+    WorkflowInvalid,
+)
 from graphmill.ids import new_id
 from graphmill.service.apps import App, Version
 from graphmill.service.conversations import Question
@@ -136,9 +143,12 @@ async def stop(call: Call) -> ASGIApp:
     body = await read_object(call)
     user = await required_user(call, body.get("user"))
     require_chat(call.app)
-    live = call.api.runs.find_live(call.app, call.path["task_id"])
-    if live is not None and live.run.end_user_id == user.id:
-        await call.api.runs.stop(call.app, live.run.id)
+    task_id = call.path["task_id"]
+    live = call.api.runs.find_live(call.app, task_id)
+    with suppress(RunNotFound):
+        run = await call.api.runs.get(call.app, task_id) if live is None else live.run
+        if run.end_user_id == user.id:
+            await call.api.runs.stop(call.app, run.id)
     return SUCCESS
 
 
@@ -160,14 +170,16 @@ async def _version(call: Call, workflow_id: str | None) -> Version:
 async def _whole_answer(call: Call, reply: LiveRun | RunRecord) -> JsonAnswer:
     """The answer in blocking mode."""
     run = reply.run if isinstance(reply, LiveRun) else reply
-    end = await reply.feed.finished() if isinstance(reply, LiveRun) else reply
+    end = await end_or_pause(call, reply)
     if not isinstance(end, RunPaused) and end.status is RunStatus.FAILED:
         raise run_failed(end.error)
     message = await call.api.conversations.answer_of(run.id)
     if message is None:
         raise ConversationNotFound("The conversation was deleted while it was answered.")
-    content = call.api.wire.encode(blocking_message(message, run.task_id))
-    return JsonAnswer(content, headers=run_header(run.id))
+    answer = blocking_message(message, run.task_id)
+    if isinstance(end, RunPaused):
+        answer = paused_message(answer, run, end)
+    return JsonAnswer(call.api.wire.encode(answer), headers=run_header(run.id))
 
 
 async def _events(call: Call, *payloads: dict[str, Any]) -> AsyncGenerator[bytes, None]:

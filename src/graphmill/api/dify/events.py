@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
 from graphmill.api.dify.errors import ApiError
+from graphmill.api.dify.pauses import form_closed, form_required, run_paused
 from graphmill.api.sse import frame
 from graphmill.engine.events import (
     AgentLogged,
@@ -14,14 +15,18 @@ from graphmill.engine.events import (
     ContainerStarted,
     Event,
     Execution,
+    FormClosed,
     FramePosition,
     NodeFinished,
+    NodePaused,
     NodeRetried,
     NodeStarted,
     ReasoningChunk,
     ResourcesRetrieved,
     RoundStarted,
     RunFinished,
+    RunPaused,
+    RunResumed,
     RunStarted,
     TextChunk,
     VariableUpdated,
@@ -154,14 +159,14 @@ def stored_end(record: RunRecord) -> Payload:
     }
 
 
-def _run_started(run: Run, event: RunStarted) -> Payload:
+def _run_started(run: Run, inputs: Mapping[str, Value], reason: str) -> Payload:
     return {
         "id": run.id,
         "workflow_id": run.workflow_id,
         "sequence_number": run.sequence_number,
-        "inputs": event.inputs,
+        "inputs": inputs,
         "created_at": int(run.created_at),
-        "reason": "initial",
+        "reason": reason,
     }
 
 
@@ -347,7 +352,10 @@ def files_in(outputs: Mapping[str, Value]) -> list[File]:
 
 
 _TOLD: Final[dict[type[Event], Callable[[Run, Any], Told]]] = {
-    RunStarted: lambda run, event: ("workflow_started", _run_started(run, event)),
+    RunStarted: lambda run, event: (
+        "workflow_started",
+        _run_started(run, event.inputs, "initial"),
+    ),
     NodeStarted: lambda _, event: _of_node("node_started", event, _node_started),
     NodeRetried: lambda _, event: _of_node("node_retry", event, _node_retried),
     NodeFinished: lambda _, event: _of_node("node_finished", event, _node_finished),
@@ -359,5 +367,12 @@ _TOLD: Final[dict[type[Event], Callable[[Run, Any], Told]]] = {
     ContainerFinished: lambda _, event: _of_container("completed", event, _container_finished),
     ResourcesRetrieved: lambda *_: None,
     VariableUpdated: lambda *_: None,
+    NodePaused: lambda _, event: ("human_input_required", form_required(event)),
+    FormClosed: lambda _, event: form_closed(event),
+    RunPaused: lambda run, event: ("workflow_paused", run_paused(run, event)),
+    RunResumed: lambda run, _: (
+        "workflow_started",
+        _run_started(run, run.all_inputs, "resumption"),
+    ),
     RunFinished: lambda run, event: ("workflow_finished", _run_finished(run, event)),
 }

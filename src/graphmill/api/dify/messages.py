@@ -100,7 +100,7 @@ def _shown(call: Call, message: Message) -> dict[str, Any]:
         "inputs": {name: _input(call, value) for name, value in message.inputs.items()},
         "query": message.query,
         "answer": message.answer_beside_files,
-        "status": "normal" if message.error is None else "error",
+        "status": _status(message),
         "error": message.error,
         "message_files": [_shown_file(call, each) for each in message.files],
         "feedback": None if message.rating is None else {"rating": message.rating},
@@ -108,6 +108,12 @@ def _shown(call: Call, message: Message) -> dict[str, Any]:
         "agent_thoughts": [],
         "created_at": int(message.created_at),
     }
+
+
+def _status(message: Message) -> str:
+    if message.is_paused:
+        return "paused"
+    return "normal" if message.error is None else "error"
 
 
 def _input(call: Call, value: Value) -> object:

@@ -20,6 +20,7 @@ from graphmill.api.dify.events import (
     error_payload,
     stored_end,
 )
+from graphmill.api.dify.pauses import paused_answer
 from graphmill.api.dify.requests import (
     is_uuid,
     parse,
@@ -30,7 +31,7 @@ from graphmill.api.dify.requests import (
 )
 from graphmill.api.sse import EventStream, frame
 from graphmill.dsl.model import AppMode
-from graphmill.engine.events import RunPaused
+from graphmill.engine.events import RunFinished, RunPaused
 from graphmill.engine.run import RequestKey, Run
 from graphmill.errors import InvalidParameter, RunNotFound, RunSuspended, WorkflowInvalid
 from graphmill.service.apps import App, Version
@@ -88,11 +89,18 @@ async def _run(call: Call, workflow_id: str | None) -> ASGIApp:
 async def _whole(call: Call, begun: LiveRun | RunRecord) -> JsonAnswer:
     """The answer in blocking mode."""
     run = begun.run if isinstance(begun, LiveRun) else begun
-    end = await begun.feed.finished() if isinstance(begun, LiveRun) else begun
-    if isinstance(end, RunPaused):
-        end = await call.api.runs.get(call.app, run.id)
-    content = call.api.wire.encode(blocking_answer(run, end))
-    return JsonAnswer(content, headers=run_header(run.id))
+    end = await end_or_pause(call, begun)
+    answer = paused_answer(run, end) if isinstance(end, RunPaused) else blocking_answer(run, end)
+    return JsonAnswer(call.api.wire.encode(answer), headers=run_header(run.id))
+
+
+async def end_or_pause(
+    call: Call, begun: LiveRun | RunRecord
+) -> RunFinished | RunPaused | RunRecord:
+    """How a run ends, or why it waits."""
+    if isinstance(begun, LiveRun):
+        return await begun.feed.finished()
+    return await call.api.runs.pause_of(begun) or begun
 
 
 async def _accepted(call: Call, begun: LiveRun | RunRecord) -> JsonAnswer:
@@ -190,17 +198,26 @@ async def _rejoined(call: Call) -> EventStream:
     after = _read_so_far(call, query)
     run_id = call.path["run_id"]
     live = call.api.runs.find_live(call.app, run_id)
-    if live is None or live.feed.is_finished:
+    run = None if live is None or live.feed.is_finished else live.run
+    if run is None:
         record = await call.api.runs.get(call.app, run_id if live is None else live.run.id)
         _require_owner(record, user)
-        if after is not None:
+        run = await call.api.runs.order_of(record)
+        if run is None and after is not None:
             return await call.api.streams.past(call.app, record, after=after)
-        return EventStream(_end(call, record))
-    _require_owner(live.run, user)
+        if run is None:
+            return EventStream(_end(call, record))
+    _require_owner(run, user)
+    stays = _says_true(query, "continue_on_pause")
     if after is not None:
-        return EventStream(call.api.streams.behind(live, after))
-    snapshot = query.get("include_state_snapshot", "").lower() == "true"
-    return EventStream(call.api.streams.rest(live, now=live.feed.position, snapshot=snapshot))
+        return EventStream(call.api.streams.behind(run, after, stays=stays))
+    snapshot = _says_true(query, "include_state_snapshot")
+    now = None if live is None else live.feed.position
+    return EventStream(call.api.streams.rest(run, now=now, snapshot=snapshot, stays=stays))
+
+
+def _says_true(query: Mapping[str, str], name: str) -> bool:
+    return query.get(name, "").lower() == "true"
 
 
 def _read_so_far(call: Call, query: Mapping[str, str]) -> int | None:

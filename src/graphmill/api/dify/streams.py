@@ -25,8 +25,10 @@ from graphmill.dsl.model import AppMode
 from graphmill.engine.events import (
     Event,
     NodeFinished,
+    NodePaused,
     NodeStarted,
     RunFinished,
+    RunPaused,
     RunStarted,
     RunStatus,
     TextChunk,
@@ -81,12 +83,14 @@ class Streams:
         There is no ping at the opening, as Dify has none there: the first event follows within
         milliseconds."""
         frames = self._frames_of(live.run)
+        last: Event | None = None
         try:
             await self._runs.committed(live)
             async for batch in self._runs.follow(live):
+                last = batch[-1][1]
                 if narration is not None:
                     narration.add(_text_in(batch))
-                    if isinstance(batch[-1][1], RunFinished):
+                    if isinstance(batch[-1][1], RunFinished | RunPaused):
                         # Known clients leave with the end of the run (`§25`, choice 12).
                         *batch, end = batch
                         if batch:
@@ -95,42 +99,50 @@ class Streams:
                         yield frame(self._wire.encode(audio_piece(live.run, b"")))
                         batch = [end]
                 yield await self._told(live.run, frames, batch)
-            yield self._farewell(live)
+            yield self._farewell(live.run, last)
         except StoreError as error:
             yield self._broken_off(live.run, error)
 
-    async def rest(self, live: LiveRun, *, now: int, snapshot: bool) -> AsyncGenerator[bytes, None]:
-        """A run behind sequence number `now`, its position when the caller asked; `snapshot` puts
-        in front what has happened before, without its values.
+    async def rest(
+        self, run: Run, *, now: int | None, snapshot: bool, stays: bool
+    ) -> AsyncGenerator[bytes, None]:
+        """A run behind sequence number `now`, its position when the caller asked, until it pauses,
+        or with `stays` until it has ended. None: it is paused, and first it is told why. `snapshot`
+        puts in front what has happened before, without its values.
 
         It may be a while until something happens, so a ping opens the stream (`§25`, choice 10)."""
-        frames = self._frames_of(live.run)
+        frames = self._frames_of(run)
+        last: Event | None = None
         yield PING
         try:
-            await self._runs.committed(live)
-            async for batch in self._runs.follow(live, after=0 if snapshot else now):
-                earlier = [event for number, event in batch if number <= now]
-                if earlier:
-                    yield frames.encode(filter(None, map(_outline, earlier)))
-                if len(earlier) < len(batch):
-                    yield await self._told(live.run, frames, batch[len(earlier) :])
-            yield self._farewell(live)
+            if snapshot or now is None:
+                earlier = await self._runs.told(run, until=now)
+                if snapshot:
+                    yield frames.encode(filter(None, (_outline(event) for _, event in earlier)))
+                if now is None and earlier:
+                    now, last = earlier[-1]
+                    yield frames.encode(_pause_in(earlier))
+            async for batch in self._runs.follow_on(run, after=now or 0, stays=stays):
+                yield await self._told(run, frames, batch)
+                last = batch[-1][1]
+            yield self._farewell(run, last, stays=stays)
         except StoreError as error:
-            yield self._broken_off(live.run, error)
+            yield self._broken_off(run, error)
 
-    async def behind(self, live: LiveRun, after: int) -> AsyncGenerator[bytes, None]:
-        """All of a run behind sequence number `after`, in frames with numbers.
+    async def behind(self, run: Run, after: int, *, stays: bool) -> AsyncGenerator[bytes, None]:
+        """All of a run behind sequence number `after`, in frames with numbers; `stays` as for
+        `rest`.
 
         Nothing is told before it is stored: whoever has read up to a number can go on behind it
         after a crash. When the server stops, the stream ends where it is."""
         yield PING
         try:
-            async for batch in self._runs.follow(live, after=after):
-                await self._runs.committed(live)
-                told = await self._numbered(live.run, batch)
-                yield b"".join([frame(payload, number) for number, payload in told])
+            told = self._runs.follow_on(run, after=after, stays=stays, is_stored=True)
+            async for batch in told:
+                numbered = await self._numbered(run, batch)
+                yield b"".join([frame(payload, number) for number, payload in numbered])
         except StoreError as error:
-            yield self._broken_off(live.run, error)
+            yield self._broken_off(run, error)
 
     async def past(self, app: App, record: RunRecord, *, after: int | None = None) -> EventStream:
         """All that is recorded of the events of a run. With `after`, those behind that sequence
@@ -197,14 +209,14 @@ class Streams:
             return [(number + 1, message_replaced(envelope, message)), ended]
         return [ended]
 
-    def _farewell(self, live: LiveRun) -> bytes:
+    def _farewell(self, run: Run, last: Event | None, *, stays: bool = False) -> bytes:
         """What ends the stream of a run that this process will not bring to its end; its reader
-        cannot know that by itself."""
-        if not self._runs.is_closing or live.feed.is_finished:
+        cannot know that by itself. `last` was told last."""
+        if not self._runs.is_closing or isinstance(last, RunFinished):
             return b""
-        return frame(
-            self._wire.encode(error_payload(api_error(RunSuspended(live.run.id)), live.run))
-        )
+        if isinstance(last, RunPaused) and not stays:
+            return b""
+        return frame(self._wire.encode(error_payload(api_error(RunSuspended(run.id)), run)))
 
     def _broken_off(self, run: Run, fault: StoreError) -> bytes:
         logger.error("The stream of run %s breaks off: %s", run.id, fault.for_operator())
@@ -233,10 +245,21 @@ def _run_of(record: RunRecord, turn: Turn | None) -> Run:
         sequence_number=record.sequence_number,
         end_user_id=record.end_user_id,
         user=record.session_id,
-        inputs={},
+        inputs=record.inputs,
         created_at=record.created_at,
         turn=turn,
     )
+
+
+def _pause_in(history: Sequence[NumberedEvent]) -> list[Event]:
+    """What tells of the pause that `history` ends with, if it does: forms, and the pause itself."""
+    last = history[-1][1]
+    if not isinstance(last, RunPaused):
+        return []
+    forms = {
+        event.reason["form_id"]: event for _, event in history if isinstance(event, NodePaused)
+    }
+    return [*(forms[reason["form_id"]] for reason in last.reasons), last]
 
 
 def _outline(event: Event) -> Event | None:

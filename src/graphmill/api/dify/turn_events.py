@@ -7,7 +7,7 @@ from functools import partial
 
 from graphmill.api.dify.errors import ApiError
 from graphmill.api.dify.events import Payload, payload_of
-from graphmill.engine.events import Event, ReasoningChunk, RunStarted, TextChunk
+from graphmill.engine.events import Event, ReasoningChunk, RunResumed, RunStarted, TextChunk
 from graphmill.engine.run import Run, Turn
 from graphmill.storage.messages import Message
 from graphmill.storage.turns import FROM_APP
@@ -30,7 +30,7 @@ def _turn_payload_of(run: Run, envelope: Payload, event: Event) -> Payload | Non
     if payload is None:
         return None
     data = payload["data"]
-    if isinstance(event, RunStarted):
+    if isinstance(event, RunStarted | RunResumed):
         data["inputs"] = {
             name: value for name, value in data["inputs"].items() if name != HIDDEN_INPUT
         }

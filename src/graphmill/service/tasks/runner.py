@@ -12,7 +12,7 @@ from functools import partial
 from typing import Any, Final
 
 from graphmill.background import Background
-from graphmill.engine.events import NodeFinished, RunFinished, RunStatus, TextChunk
+from graphmill.engine.events import NodeFinished, RunFinished, RunPaused, RunStatus, TextChunk
 from graphmill.errors import GraphmillError, RunNotFound, TooManyRuns
 from graphmill.ids import new_id
 from graphmill.service.apps import App
@@ -34,6 +34,7 @@ ALMOST_DONE: Final = 0.95
 SENTENCE: Final = 300
 """Characters of an error that a user is shown."""
 STOPPED: Final = "The run of this task was stopped."
+ASKS: Final = "The workflow waits for a person to fill in a form, which a task cannot."
 GONE: Final = "Nothing executes tasks of this type any more. Ask whoever runs this server."
 BROKEN: Final = "Something went wrong on the server. Try again, or ask whoever runs it."
 WRONG_OUTPUT: Final = (
@@ -229,6 +230,9 @@ class TaskRunner:
                         slot = backing.streams.get(event.selector)
                         if slot is not None:
                             work.output[slot] = work.output.get(slot, "") + event.text
+                    case RunPaused():
+                        await self._runs.stop(backing.app, live.run.id)
+                        return _End(RunStatus.FAILED, {}, ASKS)
                     case RunFinished():
                         return _End(event.status, event.outputs, event.error)
                     case _:
