@@ -30,7 +30,8 @@ import aiohttp
 
 from graphmill.engine.events import Execution, NodeFinished
 from graphmill.storage.database import FILE_NAME
-from graphmill.storage.events import events_in, unpack
+from graphmill.storage.entries import events_in
+from graphmill.storage.packing import unpack
 from tests.acceptance.effects import Effects, counted_effects, failing, mixed_workflows
 from tests.server_process import free_port
 

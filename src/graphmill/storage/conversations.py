@@ -20,7 +20,7 @@ from sqlalchemy.sql.elements import UnaryExpression
 from graphmill.jsontext import storable
 from graphmill.storage.database import Database, Row
 from graphmill.storage.end_users import EndUser
-from graphmill.storage.events import pack, unpack
+from graphmill.storage.packing import pack, unpack
 from graphmill.storage.tables import (
     conversation_variables,
     conversations,

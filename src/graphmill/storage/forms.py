@@ -10,7 +10,7 @@ from sqlalchemy.dialects.sqlite import insert
 from graphmill.ids import new_id
 from graphmill.ports.forms import Answer, Form, FormState, KeptForm
 from graphmill.storage.database import Database, Row
-from graphmill.storage.events import pack, unpack
+from graphmill.storage.packing import pack, unpack
 from graphmill.storage.tables import form_is_waiting, forms, is_open, runs
 
 AT_A_TIME: Final = 32

@@ -16,8 +16,10 @@ from graphmill.jsontext import storable
 from graphmill.ports.runs import EventLog, NumberedEvent
 from graphmill.storage import reports, request_keys
 from graphmill.storage.database import Database, Row
-from graphmill.storage.events import Sorted, Starts, events_in, pack, sort_events, unpack
+from graphmill.storage.entries import events_in
+from graphmill.storage.events import Sorted, Starts, sort_events
 from graphmill.storage.orders import ADD_ORDER, DROP_ORDER, row_of
+from graphmill.storage.packing import pack, unpack
 from graphmill.storage.tables import brief_runs, journal, node_executions, runs
 from graphmill.storage.turns import TurnRecorder
 from graphmill.storage.writer import Write

@@ -16,7 +16,7 @@ from graphmill.jsontext import storable
 from graphmill.ports.conversations import PastTurn
 from graphmill.storage.database import Database, Row
 from graphmill.storage.end_users import EndUser
-from graphmill.storage.events import unpack
+from graphmill.storage.packing import unpack
 from graphmill.storage.tables import (
     is_open,
     message_feedbacks,

@@ -14,7 +14,7 @@ from graphmill.dsl.model import VariableDefinition
 from graphmill.engine.events import RunStatus
 from graphmill.engine.run import Replacement, Run, Turn
 from graphmill.storage.database import Database
-from graphmill.storage.events import pack, unpack
+from graphmill.storage.packing import pack, unpack
 from graphmill.storage.tables import is_open, orders, runs
 
 ADD_ORDER: Final = insert(orders).on_conflict_do_nothing()

@@ -25,7 +25,7 @@ from graphmill.engine.fanout import EPOCH_SHIFT
 from graphmill.ids import end_user_id_of, log_id_of
 from graphmill.jsontext import encode, storable
 from graphmill.storage.database import Database, Row
-from graphmill.storage.events import unpack
+from graphmill.storage.packing import unpack
 from graphmill.storage.search import (
     CANDIDATES,
     COUNT_CANDIDATES,

@@ -22,7 +22,7 @@ from graphmill.ids import conversation_variable_id_of, message_file_id_of
 from graphmill.jsontext import storable
 from graphmill.ports.runs import NumberedEvent
 from graphmill.storage.database import Parameters
-from graphmill.storage.events import pack
+from graphmill.storage.packing import pack
 from graphmill.storage.tables import (
     conversation_variables,
     conversations,

@@ -10,7 +10,9 @@ from graphmill.engine.events import (
     VariableUpdated,
 )
 from graphmill.engine.fanout import EPOCH_SHIFT
-from graphmill.storage.events import Sorted, events_in, pack, sort_events, unpack
+from graphmill.storage.entries import events_in
+from graphmill.storage.events import Sorted, sort_events
+from graphmill.storage.packing import pack, unpack
 
 
 def stored(events: list[Event]) -> list[Event]:
