@@ -9,7 +9,7 @@ from pydantic import BaseModel
 
 from graphmill import __version__
 from graphmill.api.dify.operations import OPERATIONS, Operation, UserIn
-from graphmill.api.dify.requests import MAX_USER_LENGTH
+from graphmill.api.dify.requests import MAX_KEY_LENGTH, MAX_USER_LENGTH
 from graphmill.jsontext import encode
 
 _PARAMETER: Final = re.compile(r"\{(\w+)\}")
@@ -67,7 +67,7 @@ def _described(method: str, path: str, operation: Operation) -> dict[str, Any]:
         "operationId": name.replace("/", "_").replace("-", "_"),
         "tags": [operation.tag],
         "summary": operation.summary,
-        "parameters": [*_in_path(path), *_in_query(operation)],
+        "parameters": [*_in_path(path), *_in_query(operation), *_in_head(operation)],
         "responses": _responses(operation),
     }
     body = _body(operation)
@@ -94,6 +94,12 @@ def _in_query(operation: Operation) -> Iterator[dict[str, Any]]:
         yield {"name": name, "in": "query", "required": False, "schema": member}
 
 
+def _in_head(operation: Operation) -> Iterator[dict[str, Any]]:
+    if operation.is_repeatable:
+        key = {"type": "string", "maxLength": MAX_KEY_LENGTH}
+        yield {"name": "Idempotency-Key", "in": "header", "required": False, "schema": key}
+
+
 def _body(operation: Operation) -> dict[str, Any] | None:
     if operation.body is not None:
         schema = _inlined(operation.body)
@@ -117,8 +123,13 @@ def _responses(operation: Operation) -> dict[str, Any]:
         success["content"] = {
             kind: {"schema": _answer_in(kind, operation)} for kind in operation.media_types
         }
+    accepted = {}
+    if operation.accepted is not None:
+        content = {"application/json": {"schema": operation.accepted}}
+        accepted = {"202": {"description": "The run has begun", "content": content}}
     return {
         str(operation.status): success,
+        **accepted,
         "4XX": {"description": "What is wrong with the request", "content": error},
         "503": {"description": "The file store or the database is out of reach", "content": error},
     }

@@ -3,7 +3,7 @@
 Bodies and queries are the models that the endpoints themselves read."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum, auto
 from typing import Any, Final, TypeAlias
 
@@ -49,6 +49,10 @@ class Operation:
     """Other parameters of the query: name → schema."""
     media_types: tuple[str, ...] = ("application/json",)
     status: int = 200
+    accepted: Schema | None = None
+    """The answer in asynchronous mode, of status 202."""
+    is_repeatable: bool = False
+    """Does it take an `Idempotency-Key`?"""
 
 
 class _Nothing(BaseModel):
@@ -92,6 +96,11 @@ _RUN: Final = _object(
         id=_ID, workflow_id=_ID, status=_STATUS, outputs=_or_null("object"), **_RUN_NUMBERS
     ),
 )
+_ACCEPTED: Final = _object(
+    task_id=_ID,
+    workflow_run_id=_ID,
+    data=_object(id=_ID, workflow_id=_ID, status={"const": "scheduled"}, created_at=_INTEGER),
+)
 _DETAIL: Final = _object(
     id=_ID,
     workflow_id=_ID,
@@ -114,6 +123,18 @@ _EITHER: Final = ("application/json", _STREAM)
 _PAGED: Final = _page_of(limit=_INTEGER, has_more=_FLAG)
 _RUNS, _APP, _CHAT, _SPEECH = "Runs and files", "The app", "Chatflows", "Speech"
 _VARIABLE_PATH: Final = "/conversations/{conversation_id}/variables/{variable_id}"
+_SECONDS: Final[Schema] = {"type": "number", "minimum": 0, "description": "How long to wait"}
+_NUMBER_OF_EVENT: Final[Schema] = {"type": "integer", "minimum": 0, "description": "Last one read"}
+_RUN_APP: Final = Operation(
+    _RUNS,
+    "Run the app's current version",
+    _RUN,
+    UserIn.BODY,
+    RunOrder,
+    media_types=_EITHER,
+    accepted=_ACCEPTED,
+    is_repeatable=True,
+)
 _STOP: Final = Operation(_RUNS, "Stop a run", _SUCCESS, UserIn.BODY, _Nothing)
 _SET_VARIABLE: Final = Operation(
     _CHAT, "Set a variable of a conversation", _OBJECT, UserIn.BODY_IF_AT_ALL, NewValue
@@ -121,13 +142,11 @@ _SET_VARIABLE: Final = Operation(
 _OTHER_MODES: Final = Operation(_APP, "For apps of other modes; always refused", _OBJECT)
 
 OPERATIONS: Final[Mapping[tuple[str, str], Operation]] = {
-    ("POST", "/workflows/run"): Operation(
-        _RUNS, "Run the app's current version", _RUN, UserIn.BODY, RunOrder, media_types=_EITHER
+    ("POST", "/workflows/run"): _RUN_APP,
+    ("POST", "/workflows/{workflow_id}/run"): replace(_RUN_APP, summary="Run an earlier version"),
+    ("GET", "/workflows/run/{run_id}"): Operation(
+        _RUNS, "How a run stands", _DETAIL, more_query={"wait": _SECONDS}
     ),
-    ("POST", "/workflows/{workflow_id}/run"): Operation(
-        _RUNS, "Run an earlier version", _RUN, UserIn.BODY, RunOrder, media_types=_EITHER
-    ),
-    ("GET", "/workflows/run/{run_id}"): Operation(_RUNS, "How a run stands", _DETAIL),
     ("POST", "/workflows/tasks/{task_id}/stop"): _STOP,
     ("POST", "/workflows/{task_id}/stop"): _STOP,
     ("GET", "/workflow/{run_id}/events"): Operation(
@@ -135,7 +154,7 @@ OPERATIONS: Final[Mapping[tuple[str, str], Operation]] = {
         "Join the event stream of a run again",
         _TEXT,
         UserIn.QUERY,
-        more_query={"include_state_snapshot": _FLAG},
+        more_query={"include_state_snapshot": _FLAG, "after": _NUMBER_OF_EVENT},
         media_types=(_STREAM,),
     ),
     ("GET", "/workflows/logs"): Operation(
@@ -172,6 +191,7 @@ OPERATIONS: Final[Mapping[tuple[str, str], Operation]] = {
         UserIn.BODY,
         ChatOrder,
         media_types=_EITHER,
+        is_repeatable=True,
     ),
     ("POST", "/chat-messages/{task_id}/stop"): Operation(
         _CHAT, "Stop an answer", _SUCCESS, UserIn.BODY, _Nothing
