@@ -233,6 +233,7 @@ async def build(settings: Settings) -> AsyncIterator[Services]:
         await catalog.open()
         recovery = Recovery(runs, orders, catalog, uploads.url_of)
         forms.open(recovery)
+        left = await storage.pruner.left_behind()
         await recovery.recover()
         await conversations.recover()
         background = Background()
@@ -243,7 +244,7 @@ async def build(settings: Settings) -> AsyncIterator[Services]:
         background.start(prune_regularly(storage.pruner.prune), name="retention")
         background.start(index_regularly(run_store.index_keywords), name="index")
         background.start(forms.watch(), name="forms")
-        background.start(clear_up(storage.pruner.clear_up), name="clear up")
+        background.start(clear_up(partial(storage.pruner.clear_up, left)), name="clear up")
         largest = settings.http_request.max_response_bytes.binary
         task_files = TaskFiles(uploads, files, largest=largest)
         ocs = await stack.enter_async_context(_tasks(settings, database, catalog, runs, task_files))

@@ -202,7 +202,7 @@ async def test_what_a_crash_left_is_cleared_up(
     await die_while_storing(database, tmp_path / "files", whole=whole)
     pruner = Pruner(database, files, NOTHING, clock=lambda: CREATED_AT + 1)
     assert Pruned() == await pruner.prune(), "it may be going on"
-    assert 1 == await pruner.clear_up()
+    assert 1 == await pruner.clear_up(await pruner.left_behind())
     assert ({}, []) == (await rows_of(database), list((tmp_path / "files").iterdir()))
 
 
@@ -221,7 +221,21 @@ async def test_a_stored_file_is_not_cleared_up(database: Database, files: LocalF
     await store.announce(upload.key, at=CREATED_AT)
     await files.write(upload.key, pieces(b"content"))
     await store.add(upload)
-    assert 0 == await Pruner(database, files, NOTHING).clear_up()
+    assert [] == await Pruner(database, files, NOTHING).left_behind()
+
+
+async def test_a_file_that_is_stored_meanwhile_is_not_cleared_up(
+    database: Database, files: LocalFiles, tmp_path: Path
+) -> None:
+    """By a run of an earlier process that goes on at once."""
+    await die_while_storing(database, tmp_path / "files", whole=True)
+    pruner = Pruner(database, files, NOTHING)
+    left = await pruner.left_behind()
+    upload, store = new_upload(created_at=CREATED_AT), UploadStore(database)
+    await store.announce(upload.key, at=CREATED_AT)
+    await files.write(upload.key, pieces(b"content"))
+    assert 1 == await pruner.clear_up(left)
+    await store.add(upload)
     assert await is_stored(files, upload)
 
 

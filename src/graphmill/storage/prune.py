@@ -78,7 +78,8 @@ _OLD_FILES: Final = select(uploads.c.id, uploads.c.key).where(
     uploads.c.created_at < bindparam("before")
 )
 _FORGET_FILE: Final = delete(uploads).where(uploads.c.id == bindparam("id"))
-_UNFINISHED_FILES: Final = select(unfinished_files.c.key).where(
+_ALL_UNFINISHED: Final = select(unfinished_files.c.key)
+_UNFINISHED_FILES: Final = _ALL_UNFINISHED.where(
     unfinished_files.c.created_at < bindparam("before")
 )
 _FORGET_UNFINISHED: Final = delete(unfinished_files).where(
@@ -163,10 +164,16 @@ class Pruner:
             if aged.age
         })  # fmt: skip
 
-    async def clear_up(self) -> int:
-        """Take away what earlier processes left that died while they stored files: for a server
-        that starts and knows that it is the only one. How many files? Raises StoreError."""
-        return await self._forget_all(self._aged["unfinished"], before=self._clock())
+    async def left_behind(self) -> list[Row]:
+        """The files at which earlier processes died: for a server that knows that it is the only
+        one, before any of its runs goes on. Raises StoreError."""
+        return await self._database.fetch_all(_ALL_UNFINISHED)
+
+    async def clear_up(self, left: Sequence[Row]) -> int:
+        """Take away what is `left_behind`. How many files? Raises StoreError."""
+        for start in range(0, len(left), BATCH):
+            await self._undo_files(left[start : start + BATCH])
+        return len(left)
 
     async def _forget_all(self, aged: "_Aged", *, before: float) -> int:
         count = 0
