@@ -101,8 +101,11 @@ from graphmill.storage.reports import ReportStore
 from graphmill.storage.request_keys import RequestKeyStore
 from graphmill.storage.runs import RunStore
 from graphmill.storage.uploads import UploadStore
+from graphmill.tools.audio import audio_tools
+from graphmill.tools.clock import time_tools
 from graphmill.tools.configured import configured_providers
-from graphmill.tools.toolbox import ConfiguredTools
+from graphmill.tools.images import Painter
+from graphmill.tools.toolbox import ConfiguredTools, ToolSet
 from graphmill.tools.workflow import Apps, NoApps
 
 if TYPE_CHECKING:
@@ -183,7 +186,7 @@ async def build(settings: Settings) -> AsyncIterator[Services]:
         end_users = EndUserStore(database)
         forms = Forms(FormStore(database), pause_days=settings.limits.pause_days)
         calls = AppCalls(end_users)
-        tools = await stack.enter_async_context(open_tools(settings, calls))
+        tools = await stack.enter_async_context(open_tools(settings, calls, models, speech, files))
         knowledge = await stack.enter_async_context(
             open_knowledge(settings, SqlKnowledge(database), models)
         )
@@ -247,7 +250,9 @@ async def build(settings: Settings) -> AsyncIterator[Services]:
         background.start(clear_up(partial(storage.pruner.clear_up, left)), name="clear up")
         largest = settings.http_request.max_response_bytes.binary
         task_files = TaskFiles(uploads, files, largest=largest)
-        ocs = await stack.enter_async_context(_tasks(settings, database, catalog, runs, task_files))
+        ocs = await stack.enter_async_context(
+            _tasks(settings, database, catalog, runs, task_files, tools)
+        )
         metrics.watch("graphmill_runs", "Runs that go on.", ("app",), _by_app(slots, slugs))
         metrics.watch(
             "graphmill_event_streams", "Open event streams.", ("app",), _by_app(readers, slugs)
@@ -337,7 +342,12 @@ async def _webhooks(apps: Sequence[AppSettings]) -> AsyncIterator[list[tuple[str
 
 @asynccontextmanager
 async def _tasks(
-    settings: Settings, database: Database, catalog: Catalog, runs: Runs, files: TaskFiles
+    settings: Settings,
+    database: Database,
+    catalog: Catalog,
+    runs: Runs,
+    files: TaskFiles,
+    tools: Toolbox,
 ) -> AsyncIterator[TaskServices]:
     """Nextcloud's tasks; those that an earlier process left behind go on. Raises ConfigInvalid or
     StoreError."""
@@ -347,7 +357,7 @@ async def _tasks(
     workers = Workers(ocs.ex_apps, ProviderStore(database), check)
     await accounts.open()
     await workers.open()
-    types = TaskTypes(ocs, catalog, workers, settings.models)
+    types = TaskTypes(ocs, catalog, workers, settings.models, tools)
     types.check()
     addresses = [worker.url for worker in workers.all if worker.url is not None]
     store = TaskStore(database)
@@ -384,7 +394,10 @@ async def build_bench(settings: Settings) -> AsyncIterator[Bench]:
         files = LooseFiles(http)
         documents = await stack.enter_async_context(open_documents(settings, files))
         models = await stack.enter_async_context(open_models(settings, files))
-        tools = await stack.enter_async_context(open_tools(settings, NoApps()))
+        speech = await stack.enter_async_context(open_speech(settings))
+        tools = await stack.enter_async_context(
+            open_tools(settings, NoApps(), models, speech, files)
+        )
         knowledge = await stack.enter_async_context(_bench_knowledge(settings, models))
         ports = _ports(settings, http, files, sandbox, documents, models, tools, knowledge)
         bench = Bench(ports, files, MemoryJournal(), limits=_limits(settings))
@@ -486,7 +499,9 @@ def _provider_rules(entries: Sequence[ModelSettings], proxy: str | None) -> Outb
 
 
 @asynccontextmanager
-async def open_tools(settings: Settings, apps: Apps) -> AsyncIterator[ConfiguredTools]:
+async def open_tools(
+    settings: Settings, apps: Apps, painter: Painter, speech: Speech, files: FileVault
+) -> AsyncIterator[ConfiguredTools]:
     """All tools. Each provider has a client of its own, which reaches no other's private address.
     Raises ConfigInvalid."""
     async with AsyncExitStack() as stack:
@@ -496,10 +511,15 @@ async def open_tools(settings: Settings, apps: Apps) -> AsyncIterator[Configured
             stack.push_async_callback(client.close)
             return client
 
-        providers = configured_providers(settings.tools, apps, client_for, _http_limits(settings))
-        yield ConfiguredTools(
-            tuple(providers), clock=partial(datetime.now, UTC), base_url=settings.server.base_url
+        mapped = configured_providers(
+            settings.tools, apps, painter, client_for, _http_limits(settings)
         )
+        largest = settings.limits.uploads_mb.audio << 20
+        built_in = {
+            "audio": audio_tools(speech, files, largest=largest),
+            "time": ToolSet(time_tools(partial(datetime.now, UTC))),
+        }
+        yield ConfiguredTools(tuple(mapped), built_in, base_url=settings.server.base_url)
 
 
 @asynccontextmanager

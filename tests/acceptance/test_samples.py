@@ -4,25 +4,16 @@ import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
 import yaml
 
-from tests.server_process import (
-    ServerProcess,
-    events_of,
-    free_port,
-    running_server,
-    running_stand_ins,
-)
+from tests.acceptance.samples import ROOT, Json, serving_samples
+from tests.server_process import ServerProcess, events_of
 
-ROOT = Path(__file__).parent.parent.parent
 DOCUMENTS = ROOT / "tests" / "documents" / "data"
 SAMPLES = [path.stem for path in sorted((ROOT / "workflows").glob("*.yml"))]
-
-Json = dict[str, Any]
 
 
 def example(slug: str) -> tuple[str, Json]:
@@ -43,28 +34,7 @@ def first_run_in(text: str) -> tuple[str, Json]:
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
-    """`config.yaml` as it is, but on another port, which the samples are told, and with the model
-    of the conformance kit, which says what a prompt tells it to."""
-    port, model = free_port(), free_port()
-    config = yaml.safe_load((ROOT / "config.yaml").read_text())
-    apps = [
-        {
-            **app,
-            "workflow": str(ROOT / app["workflow"]),
-            "environment": {"server_url": f"http://127.0.0.1:{port}"},
-        }
-        for app in config["apps"]
-    ]
-    provider = {"provider": "*", "kind": "openai", "base_url": f"http://127.0.0.1:{model}/v1"}
-    moved = {
-        "apps": apps,
-        "models": [{**provider, "api_key": "any"}],
-        "http_request": {"allow": [f"127.0.0.1:{port}"]},
-    }
-    with (
-        running_stand_ins(model=model),
-        running_server(moved, tmp_path_factory.mktemp("samples"), port=port) as running,
-    ):
+    with serving_samples(tmp_path_factory.mktemp("samples")) as running:
         yield running
 
 

@@ -171,9 +171,11 @@ async def test_an_error_in_the_stream_is_told() -> None:
             await stand_in.reply()
 
 
-async def test_there_are_no_embeddings_and_no_reranking() -> None:
+async def test_there_are_no_embeddings_no_reranking_and_no_pictures() -> None:
     async with provider(streaming(REPLY), **KIND) as stand_in:
         with pytest.raises(ModelRefused, match="have no embeddings"):
             await stand_in.models.embed(MODEL, ["a"])
         with pytest.raises(ModelRefused, match="do not rerank"):
             await stand_in.models.rerank(MODEL, "q", ["a"], top=1)
+        with pytest.raises(ModelRefused, match="do not draw"):
+            await stand_in.models.draw(MODEL, "a cat", size=None)

@@ -42,3 +42,5 @@ async def test_it_does_nothing_else() -> None:
                 pass
         with pytest.raises(ModelRefused, match="does not rerank"):
             await models.rerank(MODEL, "q", ["a"], top=1)
+        with pytest.raises(ModelRefused, match="does not draw"):
+            await models.draw(MODEL, "a cat", size=None)

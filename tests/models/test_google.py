@@ -125,7 +125,9 @@ async def test_embeddings_are_asked_for_together() -> None:
     assert [[1.0], [0.5]] == vectors
 
 
-async def test_there_is_no_reranking() -> None:
+async def test_there_is_no_reranking_and_there_are_no_pictures() -> None:
     async with provider(streaming(REPLY), **KIND) as stand_in:
         with pytest.raises(ModelRefused, match="do not rerank"):
             await stand_in.models.rerank(MODEL, "q", ["a"], top=1)
+        with pytest.raises(ModelRefused, match="do not draw"):
+            await stand_in.models.draw(MODEL, "a cat", size=None)

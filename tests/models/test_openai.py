@@ -304,3 +304,22 @@ async def test_reranking_gives_the_best_first() -> None:
             stand_in.body["documents"],
             stand_in.body["top_n"],
         )
+
+
+@pytest.mark.parametrize(
+    ("name", "size", "asked"),
+    [
+        pytest.param("dall-e-3", None, {"response_format": "b64_json"}, id="as bytes"),
+        pytest.param(
+            "sd", "512x512", {"response_format": "b64_json", "size": "512x512"}, id="in a size"
+        ),
+        pytest.param("gpt-image-1", None, {}, id="never as an address"),
+    ],
+)
+async def test_a_picture_is_asked_for(name: str, size: str | None, asked: dict[str, str]) -> None:
+    answer = {"data": [{"b64_json": "iVBORw=="}]}
+    async with provider(reply(200, json.dumps(answer).encode())) as stand_in:
+        drawn = await stand_in.models.draw(ModelRef("openai", name), "a cat", size=size)
+        assert "/v1/images/generations" == stand_in.server.received[0].target
+        assert {"model": name, "prompt": "a cat", **asked} == stand_in.body
+    assert b"\x89PNG" == drawn

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 
 import pytest
 from pydantic import ValidationError
@@ -58,6 +57,9 @@ class Scripted:
     async def find(self, ref: ToolRef) -> "Scripted":
         self.refs.append(ref)
         return self
+
+    def has(self, ref: ToolRef) -> bool:
+        return True
 
     def icon(self, provider: ToolProvider) -> str | None:
         return None
@@ -217,7 +219,7 @@ async def test_metadata_tell_the_tool_and_what_it_cost():
             "ToolRuntimeInvocationError", id="a parameter",
         ),
         pytest.param(
-            ConfiguredTools((), clock=lambda: datetime.now(UTC), base_url=""),
+            ConfiguredTools((), {}, base_url=""),
             "Failed to get tool runtime: there are no tools of 'weather'. Add to `tools` in "
             "config.yaml: {provider: 'weather', kind: openapi, document: FILE (or kind: mcp, "
             "url: https://HOST/mcp)}.",

@@ -15,6 +15,8 @@ ONE, TWO, THREE = "This is the first one.", "And this is the second.", "Here is 
 class Speaker:
     """`ports.Speaker`: the text stands for its audio."""
 
+    lack = None
+
     def __init__(self, before: Callable[[str], Awaitable[None]] | None = None) -> None:
         self._before = before
         self.asked: list[str] = []

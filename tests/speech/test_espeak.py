@@ -6,14 +6,13 @@ import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-import miniaudio
 import pytest
-from pocketsphinx import Decoder
 
 from graphmill.errors import ModelFailed, ModelNotConfigured, NoVoice
 from graphmill.ports.speech import Voice
 from graphmill.speech import espeak
 from graphmill.speech.espeak import QUEUE, Espeak, voices_for
+from tests.speech.listening import heard, sound_of
 
 FOX = "The quick brown fox jumps over the lazy dog."
 LONG = "word " * 1000
@@ -24,21 +23,6 @@ async def speaker() -> AsyncIterator[Espeak]:
     speaker = Espeak()
     yield speaker
     await speaker.close()
-
-
-def sound_of(mp3: bytes) -> miniaudio.DecodedSoundFile:
-    """As pocketsphinx wants it."""
-    return miniaudio.decode(mp3, nchannels=1, sample_rate=16_000)
-
-
-def heard(mp3: bytes) -> set[str]:
-    """The words that a recogniser makes out."""
-    decoder = Decoder(samprate=16_000, loglevel="FATAL")
-    decoder.start_utt()
-    decoder.process_raw(sound_of(mp3).samples.tobytes(), full_utt=True)
-    decoder.end_utt()
-    hypothesis = decoder.hyp()
-    return set() if hypothesis is None else set(hypothesis.hypstr.split())
 
 
 @pytest.mark.parametrize(

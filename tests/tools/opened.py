@@ -12,7 +12,8 @@ from graphmill.ports.tools import Tool, ToolMessage, ToolRef
 from graphmill.tools.toolbox import ConfiguredTools
 from graphmill.tools.workflow import Apps, NoApps
 from graphmill.variables.values import Value
-from graphmill.wiring import open_tools
+from graphmill.wiring import open_models, open_speech, open_tools
+from tests.nodes.http_stand_ins import FilesInMemory
 from tests.nodes.running import context_of
 
 RUN = context_of({}).run
@@ -23,10 +24,16 @@ async def opened(
     *entries: Mapping[str, Any],
     folder: Path = Path(),
     apps: Apps | None = None,
+    files: FilesInMemory | None = None,
     **settings: Any,
 ) -> AsyncIterator[ConfiguredTools]:
     read = Settings.model_validate({"tools": list(entries), **settings}, context={"folder": folder})
-    async with open_tools(read, apps or NoApps()) as tools:
+    files = files or FilesInMemory()
+    async with (
+        open_models(read, files) as models,
+        open_speech(read) as speech,
+        open_tools(read, apps or NoApps(), models, speech, files) as tools,
+    ):
         yield tools
 
 

@@ -19,7 +19,7 @@ from graphmill.nodes.compile import compile_plan
 from graphmill.nodes.registry import NODE_TYPES
 from graphmill.sandbox.packages import installed_modules
 from graphmill.service.reading import content_of
-from graphmill.tools.toolbox import TIME_PATTERNS
+from graphmill.tools.toolbox import BUILT_IN, patterns_of
 
 Findings = Sequence[tuple[Path, Sequence[Problem]]]
 """The problems of each file."""
@@ -40,7 +40,8 @@ def check_files(
 
     The exit status: 1 when there are errors; warnings alone leave it 0."""
     findings = [
-        (path, find_problems(path, packages, has_model, has_tools, has_dataset)) for path in dict.fromkeys(paths)
+        (path, find_problems(path, packages, has_model, has_tools, has_dataset))
+        for path in dict.fromkeys(paths)
     ]
     _FORMATS[format](findings, write)
     return 1 if _count(findings, Severity.ERROR) else 0
@@ -109,7 +110,8 @@ def served_models(settings: Settings) -> Callable[[str, str], bool]:
 
 def served_tools(settings: Settings) -> Callable[[ToolProvider], bool]:
     """Tells whether there are the tools of a provider."""
-    patterns = (*TIME_PATTERNS, *(entry.provider for entry in settings.tools))
+    built_in = (pattern for name in BUILT_IN for pattern in patterns_of(name))
+    patterns = (*built_in, *(entry.provider for entry in settings.tools))
 
     def has_tools(provider: ToolProvider) -> bool:
         return any(map(provider.fits, patterns))

@@ -93,7 +93,9 @@ def check(
     report: Annotated[ReportFormat, typer.Option("--format")] = ReportFormat.TEXT,
     config: Annotated[
         Path | None,
-        typer.Option(help="The configuration that says what packages, models, tools and datasets there are."),
+        typer.Option(
+            help="The configuration that says what packages, models, tools and datasets there are."
+        ),
     ] = None,
 ) -> None:
     """Tell every problem of workflow files, with its place; exit 1 when there are errors."""

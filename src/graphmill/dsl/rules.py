@@ -22,9 +22,10 @@ class Doubt:
 
 @dataclass(frozen=True, slots=True)
 class ToolUse:
-    """Where a node names a provider of tools."""
+    """Where a node names a tool."""
 
     provider: ToolProvider
+    name: str
     path: DataPath
     """Where in `data`."""
 

@@ -1,16 +1,15 @@
 """Config `knowledge`: which entry serves which dataset of a workflow, and what they find
 together."""
 
-import asyncio
-from collections.abc import Coroutine, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 from graphmill.config.knowledge import KnowledgeSettings
 from graphmill.errors import DatasetNotFound
 from graphmill.knowledge.source import Source
 from graphmill.ports.knowledge import Dataset, Search, Segment
 from graphmill.ports.models import Models
+from graphmill.together import together
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +44,7 @@ class ConfiguredKnowledge:
         for dataset_id in dataset_ids:
             source = self._find(dataset_id).source
             asked.setdefault(id(source), (dataset_id, source))
-        found = await _together([source.search(one, search) for one, source in asked.values()])
+        found = await together(source.search(one, search) for one, source in asked.values())
         segments = [segment for each in found for segment in each]
         if search.rerank is not None and segments:
             segments = await self._reranked(segments, search)
@@ -70,13 +69,3 @@ class ConfiguredKnowledge:
             f"Dataset {dataset_id!r} is not mapped; add an entry for it to `knowledge` in "
             "config.yaml."
         )
-
-
-async def _together(searches: Sequence[Coroutine[Any, Any, list[Segment]]]) -> list[list[Segment]]:
-    """What each gives. The first that fails ends the others."""
-    try:
-        async with asyncio.TaskGroup() as tasks:
-            running = [tasks.create_task(search) for search in searches]
-    except ExceptionGroup as failed:
-        raise failed.exceptions[0] from failed
-    return [task.result() for task in running]

@@ -80,6 +80,9 @@ class Anthropic:
     def rerank(self, name: str, query: str, texts: Sequence[str], *, top: int) -> Question[Scores]:
         raise ModelRefused(f"{name}: providers of kind anthropic do not rerank.")
 
+    def draw(self, name: str, prompt: str, *, size: str | None) -> Question[bytes]:
+        raise ModelRefused(f"{name}: providers of kind anthropic do not draw.")
+
 
 class _Reply:
     def __init__(self) -> None:

@@ -44,6 +44,9 @@ class ConfiguredModels:
     ) -> list[tuple[int, float]]:
         return await self._find(model).rerank(model, query, texts, top=top)
 
+    async def draw(self, model: ModelRef, prompt: str, *, size: str | None) -> bytes:
+        return await self._find(model).draw(model, prompt, size=size)
+
     def close(self) -> None:
         """End what runs in this process."""
         for entry in self._entries:

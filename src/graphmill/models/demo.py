@@ -66,6 +66,9 @@ class DemoProvider:
     async def rerank(self, name: str, query: str, texts: Sequence[str], *, top: int) -> Scores:
         raise ModelRefused("The demo model does not rerank.")
 
+    async def draw(self, name: str, prompt: str, *, size: str | None) -> bytes:
+        raise ModelRefused("The demo model does not draw.")
+
     def close(self) -> None:
         """End the server; waits some milliseconds for its threads."""
         self._server = None

@@ -38,6 +38,9 @@ class E5Provider:
     async def rerank(self, name: str, query: str, texts: Sequence[str], *, top: int) -> Scores:
         raise ModelRefused("The E5 model makes embeddings and does not rerank.")
 
+    async def draw(self, name: str, prompt: str, *, size: str | None) -> bytes:
+        raise ModelRefused("The E5 model makes embeddings and does not draw.")
+
     def close(self) -> None:
         self._model = None
 

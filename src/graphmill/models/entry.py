@@ -62,6 +62,10 @@ class Entry:
             scores = await self._provider.rerank(self._renamed(model).name, query, texts, top=top)
         return sorted(scores, key=lambda score: -score[1])[:top]
 
+    async def draw(self, model: ModelRef, prompt: str, *, size: str | None) -> bytes:
+        async with self._place(model):
+            return await self._provider.draw(self._renamed(model).name, prompt, size=size)
+
     def close(self) -> None:
         self._provider.close()
 

@@ -80,6 +80,9 @@ class Google:
     def rerank(self, name: str, query: str, texts: Sequence[str], *, top: int) -> Question[Scores]:
         raise ModelRefused(f"{name}: providers of kind google do not rerank.")
 
+    def draw(self, name: str, prompt: str, *, size: str | None) -> Question[bytes]:
+        raise ModelRefused(f"{name}: providers of kind google do not draw.")
+
 
 class _Reply:
     """Its last event is like all others, but names a reason; more numbers may follow."""

@@ -1,7 +1,8 @@
-"""OpenAI's protocol, which many other servers speak: chat, completions, embeddings, and reranking
-as Jina and Cohere have added it."""
+"""OpenAI's protocol, which many other servers speak: chat, completions, embeddings, images, and
+reranking as Jina and Cohere have added it."""
 
 import re
+from base64 import b64decode
 from collections.abc import Mapping, Sequence
 from typing import Final
 
@@ -37,6 +38,8 @@ USUAL_FEATURES: Final = frozenset({Feature.VISION, Feature.TOOL_CALL})
 
 _LIMITS_COMPLETION_TOKENS: Final = re.compile(r"(o\d|gpt-5)")
 """OpenAI's models that know `max_completion_tokens` in place of `max_tokens`."""
+_DRAWS_BYTES_ONLY: Final = re.compile(r"gpt-image|chatgpt-image")
+"""OpenAI's models that refuse to be asked for bytes; others would answer with an address."""
 _DONE: Final = b"[DONE]"
 
 
@@ -75,6 +78,14 @@ class OpenAI:
     def rerank(self, name: str, query: str, texts: Sequence[str], *, top: int) -> Question[Scores]:
         body = {"model": name, "query": query, "documents": list(texts), "top_n": top}
         return Question(Call("/rerank", jsontext.encode(body)), _scores)
+
+    def draw(self, name: str, prompt: str, *, size: str | None) -> Question[bytes]:
+        body = {"model": name, "prompt": prompt}
+        if size:
+            body["size"] = size
+        if not _DRAWS_BYTES_ONLY.match(name):
+            body["response_format"] = "b64_json"
+        return Question(Call("/images/generations", jsontext.encode(body)), _picture)
 
 
 class _Reply:
@@ -133,6 +144,10 @@ def _embeddings(answer: Json) -> Embeddings:
 
 def _scores(answer: Json) -> Scores:
     return [(item["index"], float(item["relevance_score"])) for item in answer["results"]]
+
+
+def _picture(answer: Json) -> bytes:
+    return b64decode(answer["data"][0]["b64_json"], validate=True)
 
 
 def _tokens(answer: Json) -> Tokens:

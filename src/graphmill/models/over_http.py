@@ -34,5 +34,8 @@ class HttpProvider:
     async def rerank(self, name: str, query: str, texts: Sequence[str], *, top: int) -> Scores:
         return await self.endpoint.fetch(self.dialect.rerank(name, query, texts, top=top))
 
+    async def draw(self, name: str, prompt: str, *, size: str | None) -> bytes:
+        return await self.endpoint.fetch(self.dialect.draw(name, prompt, size=size))
+
     def close(self) -> None:
         """There is nothing to close: connections belong to the client."""

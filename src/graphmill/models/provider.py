@@ -55,6 +55,8 @@ class Provider(Protocol):
 
     async def rerank(self, name: str, query: str, texts: Sequence[str], *, top: int) -> Scores: ...
 
+    async def draw(self, name: str, prompt: str, *, size: str | None) -> bytes: ...
+
     def close(self) -> None:
         """End what runs in this process."""
         ...
@@ -137,6 +139,8 @@ class Dialect(Protocol):
     def rerank(
         self, name: str, query: str, texts: Sequence[str], *, top: int
     ) -> Question[Scores]: ...
+
+    def draw(self, name: str, prompt: str, *, size: str | None) -> Question[bytes]: ...
 
 
 def parts_of(message: Message) -> tuple[str | FilePart, ...]:

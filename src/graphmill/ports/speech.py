@@ -15,6 +15,11 @@ class Voice:
 
 
 class Speaker(Protocol):
+    @property
+    def lack(self) -> str | None:
+        """What is to be done before it can speak, as a sentence; None: nothing."""
+        ...
+
     async def synthesize(self, text: str, voice: Voice) -> bytes:
         """`text`, some sentences at most, as MP3. Pieces that follow each other can be joined.
 

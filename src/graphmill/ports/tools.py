@@ -122,6 +122,10 @@ class Toolbox(Protocol):
         """Raises ToolNotFound, or ToolFailed when its provider does not answer."""
         ...
 
+    def has(self, ref: ToolRef) -> bool:
+        """Is it here, as far as that is known without asking its provider?"""
+        ...
+
     def icon(self, provider: ToolProvider) -> str | None:
         """Where a picture of the provider can be fetched; None when nobody offers it."""
         ...
@@ -132,6 +136,9 @@ class NoTools:
 
     async def find(self, ref: ToolRef) -> Tool:
         raise ToolNotFound(f"There are no tools here, so none of {ref.provider.id!r} either")
+
+    def has(self, ref: ToolRef) -> bool:
+        return False
 
     def icon(self, provider: ToolProvider) -> str | None:
         return None

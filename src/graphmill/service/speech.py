@@ -95,6 +95,11 @@ class Speech:
         self.listener = listener
         """None: recordings cannot be written down here."""
 
+    @property
+    def lack(self) -> str | None:
+        """What is to be done before anything can be spoken; None: nothing."""
+        return self._speaker.lack
+
     async def speak(self, text: str, voice: Voice) -> bytes:
         """`text` as MP3. Raises InvalidParameter or ModelError."""
         if len(text) > CHARACTERS:

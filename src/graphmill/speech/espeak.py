@@ -47,6 +47,16 @@ class Espeak:
         self._callers = 0
         self._process: Process | None = None
 
+    @property
+    def lack(self) -> str | None:
+        missing = missing_packages()
+        if not missing:
+            return None
+        return (
+            f"Text to speech needs {' and '.join(missing)}. Install graphmill[speech], or set "
+            "speech.text_to_speech in config.yaml."
+        )
+
     async def synthesize(self, text: str, voice: Voice) -> bytes:
         voices = voices_for(voice, self._default_voice)
         request = jsontext.encode({"text": text, "voices": voices}) + b"\n"
@@ -97,12 +107,8 @@ class Espeak:
     async def _started(self) -> Process:
         """Raises ModelNotConfigured."""
         if self._process is None or self._process.returncode is not None:
-            missing = missing_packages()
-            if missing:
-                raise ModelNotConfigured(
-                    f"Text to speech needs {' and '.join(missing)}. Install graphmill[speech], or "
-                    "set speech.text_to_speech in config.yaml."
-                )
+            if self.lack is not None:
+                raise ModelNotConfigured(self.lack)
             self._process = await asyncio.create_subprocess_exec(
                 *self._command, stdin=PIPE, stdout=PIPE
             )

@@ -37,6 +37,11 @@ class OpenAISpeaker:
         self._model = model or MODEL
         self._voice = voice or VOICE
 
+    @property
+    def lack(self) -> None:
+        """Nothing."""
+        return None
+
     async def synthesize(self, text: str, voice: Voice) -> bytes:
         body = {
             "model": self._model,

@@ -16,12 +16,11 @@ from graphmill.ports.tools import (
     JsonMessage,
     Parameter,
     TextMessage,
-    Tool,
     ToolMessage,
     ToolResult,
 )
 from graphmill.tools.openapi import BODY, FORM, Api, Operation
-from graphmill.tools.toolbox import unknown_tool
+from graphmill.tools.toolbox import ToolSet
 from graphmill.variables.values import Value
 
 _COMPLAINT_CHARACTERS: Final = 1000
@@ -29,28 +28,15 @@ _COMPLAINT_CHARACTERS: Final = 1000
 _TEXT_WORDS: Final = ("json", "xml", "yaml", "javascript", "x-www-form-urlencoded")
 
 
-class ApiProvider:
-    """`toolbox.Provider`: the operations of one API."""
-
-    def __init__(
-        self,
-        api: Api,
-        url: str,
-        headers: Mapping[str, str],
-        http: HttpClient,
-        limits: HttpLimits,
-    ) -> None:
-        """`headers` go with every request; `http` must let requests through to `url`."""
-        self._tools: dict[str, Tool] = {
-            name: ApiTool(operation, url.rstrip("/"), headers, http, limits)
-            for name, operation in api.operations.items()
-        }
-
-    async def tool(self, name: str) -> Tool:
-        try:
-            return self._tools[name]
-        except KeyError:
-            raise unknown_tool(name, self._tools) from None
+def api_tools(
+    api: Api, url: str, headers: Mapping[str, str], http: HttpClient, limits: HttpLimits
+) -> ToolSet:
+    """The operations of one API. `headers` go with every request; `http` must let requests through
+    to `url`."""
+    return ToolSet({
+        name: ApiTool(operation, url.rstrip("/"), headers, http, limits)
+        for name, operation in api.operations.items()
+    })  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,10 @@ class McpProvider:
         self._listed_at: float | None = None
         self._listing = asyncio.Lock()
 
+    def has(self, name: str) -> bool:
+        """What it has, it is asked for with the first call."""
+        return True
+
     async def tool(self, name: str) -> Tool:
         async with self._listing:
             is_old = self._listed_at is None or self._clock() - self._listed_at > LISTED_SECONDS

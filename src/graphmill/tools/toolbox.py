@@ -1,19 +1,18 @@
 """Finds a tool by what the workflow file says: config `tools` first, then what is built in."""
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 from graphmill.dsl.problems import did_you_mean
 from graphmill.dsl.tools import ToolProvider
 from graphmill.errors import ToolNotFound
 from graphmill.ports.tools import Tool, ToolRef
-from graphmill.tools.clock import Clock, time_tools
 
-TIME_PATTERNS: Final = ("time", "*/time")
-"""The providers that are built in, as Dify has called them over time."""
-TIME_ICON: Final = "/console/api/workspaces/current/tool-provider/builtin/time/icon"
-"""Where Dify's clients look for the picture."""
+BUILT_IN: Final = ("audio", "time")
+"""The providers that need no entry."""
+ICON: Final = "/console/api/workspaces/current/tool-provider/builtin/{provider}/icon"
+"""Where Dify's clients look for their pictures."""
 
 
 class Provider(Protocol):
@@ -21,6 +20,10 @@ class Provider(Protocol):
 
     async def tool(self, name: str) -> Tool:
         """Raises ToolNotFound, or ToolFailed when the provider does not answer."""
+        ...
+
+    def has(self, name: str) -> bool:
+        """Is there such a tool, as far as that is known without asking?"""
         ...
 
 
@@ -32,13 +35,44 @@ class MappedProvider:
     provider: Provider
 
 
+@dataclass(frozen=True, slots=True)
+class ToolSet:
+    """`Provider`: tools that are all known from the start."""
+
+    tools: Mapping[str, Tool]
+    lacking: Mapping[str, str] = field(default_factory=dict)
+    """Tools that are not there, and what to do to have them, as a sentence."""
+
+    async def tool(self, name: str) -> Tool:
+        if name in self.lacking:
+            raise ToolNotFound(self.lacking[name])
+        try:
+            return self.tools[name]
+        except KeyError:
+            raise unknown_tool(name, self.tools) from None
+
+    def has(self, name: str) -> bool:
+        return name in self.tools
+
+
 class ConfiguredTools:
     """`ports.Toolbox`."""
 
-    def __init__(self, mapped: Sequence[MappedProvider], *, clock: Clock, base_url: str) -> None:
-        """The first entry of `mapped` that fits counts. `base_url`: of this server."""
-        built_in = BuiltIn(clock)
-        self._mapped = (*mapped, *(MappedProvider(each, built_in) for each in TIME_PATTERNS))
+    def __init__(
+        self,
+        mapped: Sequence[MappedProvider],
+        built_in: Mapping[str, Provider],
+        *,
+        base_url: str,
+    ) -> None:
+        """The first entry of `mapped` that fits counts, then those of `built_in`, which go by the
+        names of `BUILT_IN`. `base_url`: of this server."""
+        own = (
+            MappedProvider(pattern, provider)
+            for name, provider in built_in.items()
+            for pattern in patterns_of(name)
+        )
+        self._mapped = (*mapped, *own)
         self._built_in = built_in
         self._base_url = base_url
 
@@ -49,25 +83,23 @@ class ConfiguredTools:
             raise ToolNotFound(f"there are no tools of {name!r}. {ref.provider.hint}")
         return await provider.tool(ref.name)
 
+    def has(self, ref: ToolRef) -> bool:
+        provider = self._provider(ref.provider)
+        return provider is not None and provider.has(ref.name)
+
     def icon(self, provider: ToolProvider) -> str | None:
-        return self._base_url + TIME_ICON if self._provider(provider) is self._built_in else None
+        found = self._provider(provider)
+        own = (name for name, each in self._built_in.items() if each is found)
+        return next((self._base_url + ICON.format(provider=name) for name in own), None)
 
     def _provider(self, named: ToolProvider) -> Provider | None:
         fitting = (each.provider for each in self._mapped if named.fits(each.pattern))
         return next(fitting, None)
 
 
-class BuiltIn:
-    """The tools that this package has itself."""
-
-    def __init__(self, clock: Clock) -> None:
-        self._tools = time_tools(clock)
-
-    async def tool(self, name: str) -> Tool:
-        try:
-            return self._tools[name]
-        except KeyError:
-            raise unknown_tool(name, self._tools) from None
+def patterns_of(name: str) -> tuple[str, str]:
+    """Of a provider that is built in, as Dify has called it over time."""
+    return name, f"*/{name}"
 
 
 def unknown_tool(name: str, known: Collection[str]) -> ToolNotFound:

@@ -58,6 +58,9 @@ class WorkflowProvider:
     slug: str
     apps: Apps
 
+    def has(self, name: str) -> bool:
+        return True
+
     async def tool(self, name: str) -> Tool:
         return WorkflowTool(self.slug, *self.apps.describe(self.slug), self.apps)
 

@@ -139,7 +139,8 @@ def _tools(data: AgentData) -> tuple[ToolUse, ...]:
         except ValidationError:
             continue
         if choice.enabled:
-            uses.append(ToolUse(choice.ref.provider, (*path, index, "provider_name")))
+            ref = choice.ref
+            uses.append(ToolUse(ref.provider, ref.name, (*path, index, "provider_name")))
     return tuple(uses)
 
 

@@ -123,7 +123,7 @@ def _extras(data: ToolData, ports: NodePorts) -> dict[str, Value] | None:
 
 
 def _tools(data: ToolData) -> tuple[ToolUse, ...]:
-    return (ToolUse(data.provider, ("provider_id",)),)
+    return (ToolUse(data.provider, data.tool_name, ("provider_id",)),)
 
 
 TOOL: Final = NodeType(

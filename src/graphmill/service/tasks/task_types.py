@@ -8,9 +8,10 @@ from dataclasses import replace
 from graphmill.config.models import ModelSettings
 from graphmill.config.ocs import OcsSettings, TaskTypeSettings
 from graphmill.dsl.model import Workflow
-from graphmill.dsl.rules import ModelUse
+from graphmill.dsl.rules import ModelUse, NodeFacts
 from graphmill.errors import ConfigInvalid, NotPublished, WorkflowInvalid
 from graphmill.nodes.registry import NODE_TYPES
+from graphmill.ports.tools import Toolbox, ToolRef
 from graphmill.service.apps import App, Catalog, Version
 from graphmill.service.tasks.catalogue import CATALOGUE
 from graphmill.service.tasks.offers import Offer, WorkerBacking
@@ -29,9 +30,11 @@ class TaskTypes:
         catalog: Catalog,
         workers: Workers,
         models: Sequence[ModelSettings],
+        tools: Toolbox,
     ) -> None:
         self._settings = settings
         self._models = models
+        self._tools = tools
         self._catalog = catalog
         self._workers = workers
         self._made: dict[str, tuple[str, Offer | None]] = {}
@@ -84,7 +87,7 @@ class TaskTypes:
         key = f"{version.id} {app.info.name}"
         if self._made.get(type_id, ("",))[0] != key:
             try:
-                offer = make(app, version) if self._has_models(version.workflow) else None
+                offer = make(app, version) if self._is_equipped(version.workflow) else None
                 self._made[type_id] = (key, offer)
             except ConfigInvalid as error:
                 logger.error("The task type %s is not offered: %s", type_id, error)
@@ -100,12 +103,16 @@ class TaskTypes:
         except (NotPublished, WorkflowInvalid):
             return None
 
-    def _has_models(self, workflow: Workflow) -> bool:
-        """Is there an entry in the configuration for each model that its nodes ask?"""
+    def _is_equipped(self, workflow: Workflow) -> bool:
+        """Does the configuration have each model and each tool that its nodes name?"""
         return all(
-            any(entry.serves(use.provider, use.name) for entry in self._models)
-            for use in _models_of(workflow)
+            all(self._has_model(use) for use in facts.models)
+            and all(self._tools.has(ToolRef(use.provider, use.name)) for use in facts.tools)
+            for facts in _facts_of(workflow)
         )
+
+    def _has_model(self, use: ModelUse) -> bool:
+        return any(entry.serves(use.provider, use.name) for entry in self._models)
 
     def _binding(self, type_id: str, settings: TaskTypeSettings) -> Callable[[App, Version], Offer]:
         return lambda app, version: self._bind(type_id, settings, app, version)
@@ -138,8 +145,9 @@ def _registered(provider: Provider, task_type: TaskType) -> Offer:
     return Offer(task_type, backing, provider.expected_seconds)
 
 
-def _models_of(workflow: Workflow) -> Iterator[ModelUse]:
+def _facts_of(workflow: Workflow) -> Iterator[NodeFacts]:
     for node in workflow.nodes:
         node_type = NODE_TYPES.get(node.type)
         facts = None if node_type is None else node_type.facts(node.data)
-        yield from facts.models if facts is not None else ()
+        if facts is not None:
+            yield facts
