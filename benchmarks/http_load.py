@@ -116,6 +116,8 @@ def server(command: list[str], port: int) -> Iterator[int]:
                 break
             except OSError:
                 time.sleep(0.05)
+        else:
+            raise SystemExit(f"nobody listens at port {port}")
         yield process.pid
     finally:
         process.send_signal(signal.SIGTERM)

@@ -15,6 +15,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 
 import aiohttp
+import orjson
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import StreamingResponse
@@ -70,7 +71,7 @@ def event(text: str) -> bytes:
         "task_id": "0d6f2f0e-6a53-4d0c-9c0a-3f1f6f0c1a11",
         "data": {"text": text, "from_variable_selector": ["llm", "text"]},
     }
-    return b"data: " + json.dumps(chunk).encode() + b"\n\n"
+    return b"data: " + orjson.dumps(chunk) + b"\n\n"
 
 
 def serving(events: Callable[[str], AsyncIterator[bytes]]) -> Starlette:
@@ -87,6 +88,17 @@ def bare() -> Starlette:
     async def events(order: str) -> AsyncIterator[bytes]:
         for number in range(1000):
             yield event(f"r:{number}:0 ")
+
+    return serving(events)
+
+
+def bare_turns() -> Starlette:
+    """The same, with a turn of the loop between any two, so that each is sent on its own."""
+
+    async def events(order: str) -> AsyncIterator[bytes]:
+        for number in range(1000):
+            yield event(f"r:{number}:0 ")
+            await asyncio.sleep(0)
 
     return serving(events)
 

@@ -30,7 +30,7 @@ HERE: Final = Path(__file__).parent
 MODEL: Final = "/v1/chat/completions"
 RUN: Final = "/v1/workflows/run"
 BURST: Final = 1000
-BURSTS: Final = 40
+BURSTS: Final = 100
 
 
 @contextmanager

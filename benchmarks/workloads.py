@@ -156,6 +156,13 @@ def streamed() -> str:
     return _document("tokens", [node, _end(out=["llm", "text"])], edges)
 
 
+def chunks(count: int, at_once: int) -> str:
+    """start → chunks → end; the node type is that of `chunk_server.py`."""
+    node = _node("chunks", "chunks", count=count, at_once=at_once)
+    edges = [_edge("start", "chunks"), _edge("chunks", "end")]
+    return _document("chunks", [node, _end(out=["chunks", "text"])], edges)
+
+
 def code(language: str) -> str:
     """start → code → end; `language` is python3 or javascript."""
     sources = {
