@@ -36,7 +36,8 @@ def graphmill(at_once: int) -> Iterator[tuple[int, int]]:
         (folder / "chunks.yml").write_text(workloads.chunks(BURST, at_once))
         config = folder / "config.yaml"
         config.write_text(
-            f"data_dir: {folder / 'data'}\napps: [{{workflow: chunks.yml, api_keys: [app-bench]}}]\n"
+            f"data_dir: {folder / 'data'}\n"
+            "apps: [{workflow: chunks.yml, api_keys: [app-bench]}]\n"
         )
         port = free_port()
         command = [sys.executable, str(HERE / "chunk_server.py"), "serve"]
