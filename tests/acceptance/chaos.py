@@ -110,9 +110,9 @@ class Server:
             )
 
     async def kill(self, number: signal.Signals = signal.SIGKILL) -> None:
-        assert self._process is not None, "started"
-        self._process.send_signal(number)
-        await self._process.wait()
+        if self._process is not None and self._process.returncode is None:
+            self._process.send_signal(number)
+            await self._process.wait()
 
 
 class Client:
@@ -340,9 +340,12 @@ async def play(folder: Path, *, kills: int, at_once: int) -> Figures:
         server = Server(folder, _config_of(folder, workflows, effects.url))
         connector = aiohttp.TCPConnector(limit=0)
         async with aiohttp.ClientSession(server.url, connector=connector) as http:
-            await Play(server, Client(http, figures), effects, figures).run(
-                kills=kills, at_once=at_once, workflows=list(workflows)
-            )
+            try:
+                await Play(server, Client(http, figures), effects, figures).run(
+                    kills=kills, at_once=at_once, workflows=list(workflows)
+                )
+            finally:
+                await server.kill()
     figures.seconds = time.monotonic() - began
     return figures
 

@@ -247,7 +247,10 @@ async def test_a_run_that_cannot_be_recorded_ends_as_failed(
     told = await stage.told()
     assert RunStatus.FAILED == told.status
     assert "The run could not be recorded; the server's log has the details." == told.end.error
-    assert ["the end of run run could not be recorded"] == caplog.messages
+    assert [
+        "the end of run run could not be recorded: the database does not answer. See whether it "
+        "works, and whether another program holds the database."
+    ] == caplog.messages
 
 
 async def test_what_readers_were_told_is_offered_to_a_journal_that_comes_back() -> None:

@@ -27,7 +27,7 @@ from graphmill.engine.plan import Plan
 from graphmill.engine.progress import UNHEARD, Progress
 from graphmill.engine.run import Run
 from graphmill.engine.traversal import Traversal
-from graphmill.errors import ReplayDiverged
+from graphmill.errors import ReplayDiverged, StoreError
 from graphmill.ports.runs import Journal
 from graphmill.variables.selectors import Selector
 
@@ -321,8 +321,8 @@ class Driver:
             self._journal.post(self._feed)
             await self._last_write()
             is_recorded = True
-        except Exception:
-            logger.exception("the end of run %s could not be recorded", self._run.id)
+        except Exception as error:
+            self._tell_unrecorded("the end", error)
         finally:
             if not is_recorded:
                 self._feed.amend(replace(finished, status=RunStatus.FAILED, error=UNRECORDED))
@@ -335,9 +335,17 @@ class Driver:
         self._journal.post(self._feed)
         try:
             await self._last_write()
-        except Exception:
-            logger.exception("the last events of run %s could not be recorded", self._run.id)
+        except Exception as error:
+            self._tell_unrecorded("the last events", error)
         self._feed.close()
+
+    def _tell_unrecorded(self, what: str, error: Exception) -> None:
+        """To the operator."""
+        if isinstance(error, StoreError):
+            advice = error.for_operator()
+            logger.error("%s of run %s could not be recorded: %s", what, self._run.id, advice)
+        else:
+            logger.error("%s of run %s could not be recorded", what, self._run.id, exc_info=error)
 
     async def _last_write(self) -> None:
         """Until the database holds the whole run; a cancelled driver has only seconds for that."""
