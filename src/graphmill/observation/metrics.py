@@ -95,6 +95,12 @@ class Metrics:
             "graphmill_event_loop_lag_seconds", "How late the event loop turns to what is due.", ()
         )
         self._gauges: list[Gauge] = []
+        self.watch(
+            "graphmill_asyncio_tasks",
+            "Tasks of the event loop, at work or waiting.",
+            (),
+            lambda: {(): len(asyncio.all_tasks())},
+        )
 
     @property
     def histograms(self) -> Sequence[Histogram]:
