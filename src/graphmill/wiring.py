@@ -45,7 +45,7 @@ from graphmill.outbound.urls import Target
 from graphmill.ports.files import FileStore, FileVault
 from graphmill.ports.http import HttpClient, HttpLimits, Timeouts
 from graphmill.ports.knowledge import Knowledge, KnowledgeStore, NoKnowledge
-from graphmill.ports.models import Models
+from graphmill.ports.models import ModelCall, Models
 from graphmill.ports.speech import Listener, Speaker
 from graphmill.ports.tools import Toolbox
 from graphmill.sandbox.limits import CodeLimits
@@ -180,7 +180,9 @@ async def build(settings: Settings) -> AsyncIterator[Services]:
         )
         files = FileAccess(uploads, http)
         documents = await stack.enter_async_context(open_documents(settings, files))
-        models = await stack.enter_async_context(open_models(settings, files, tracing))
+        models = await stack.enter_async_context(
+            open_models(settings, files, tracing, metrics.model_called)
+        )
         speech = await stack.enter_async_context(open_speech(settings))
         messages = MessageStore(database)
         end_users = EndUserStore(database)
@@ -472,7 +474,10 @@ async def open_documents(settings: Settings, files: FileVault) -> AsyncIterator[
 
 @asynccontextmanager
 async def open_models(
-    settings: Settings, files: FileVault, tracing: Tracing | None = None
+    settings: Settings,
+    files: FileVault,
+    tracing: Tracing | None = None,
+    told: Callable[[ModelCall], None] = lambda call: None,
 ) -> AsyncIterator[ConfiguredModels]:
     """The operator's models; providers without a proxy, or with the same one, share a client."""
     tracing = tracing or Tracing()
@@ -484,7 +489,7 @@ async def open_models(
             for proxy in {entry.proxy for entry in settings.models}
         }
         models = ConfiguredModels(
-            settings.models, files, lambda entry: tracing.calls(clients[entry.proxy])
+            settings.models, files, lambda entry: tracing.calls(clients[entry.proxy]), told
         )
         stack.callback(models.close)
         yield models

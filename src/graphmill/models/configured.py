@@ -12,7 +12,7 @@ from graphmill.models.over_http import HttpProvider
 from graphmill.models.provider import Dialect
 from graphmill.ports.files import FileVault
 from graphmill.ports.http import HttpClient, Timeouts
-from graphmill.ports.models import ChatPiece, ChatRequest, Feature, ModelRef
+from graphmill.ports.models import ChatPiece, ChatRequest, Feature, ModelCall, ModelRef
 
 
 class ConfiguredModels:
@@ -23,9 +23,10 @@ class ConfiguredModels:
         settings: Sequence[ModelSettings],
         files: FileVault,
         http: Callable[[ModelSettings], HttpClient],
+        told: Callable[[ModelCall], None] = lambda call: None,
     ) -> None:
-        """`http`: the client that reaches the provider of an entry."""
-        self._entries = [_entry(one, files, http(one)) for one in settings]
+        """`http`: the client that reaches the provider of an entry; `told` hears of each call."""
+        self._entries = [_entry(one, files, http(one), told) for one in settings]
 
     def features(self, model: ModelRef) -> frozenset[Feature]:
         return self._find(model).features
@@ -68,7 +69,12 @@ class ConfiguredModels:
         )
 
 
-def _entry(settings: ModelSettings, files: FileVault, http: HttpClient) -> Entry:
+def _entry(
+    settings: ModelSettings,
+    files: FileVault,
+    http: HttpClient,
+    told: Callable[[ModelCall], None],
+) -> Entry:
     match settings.kind:
         case "openai":
             base_url = settings.base_url or openai.BASE_URL
@@ -81,9 +87,9 @@ def _entry(settings: ModelSettings, files: FileVault, http: HttpClient) -> Entry
             base_url = settings.base_url or google.BASE_URL
             features, dialect = google.FEATURES, google.Google()
         case "demo":
-            return Entry(settings, demo.DemoProvider(http, files), demo.FEATURES)
+            return Entry(settings, demo.DemoProvider(http, files), demo.FEATURES, told)
         case "e5":
-            return Entry(settings, e5.E5Provider(), frozenset())
+            return Entry(settings, e5.E5Provider(), frozenset(), told)
     timeouts = settings.timeout_seconds
     api_key = "" if settings.api_key is None else settings.api_key.get_secret_value()
     endpoint = Endpoint(
@@ -96,4 +102,5 @@ def _entry(settings: ModelSettings, files: FileVault, http: HttpClient) -> Entry
         retries=settings.retries,
         verify_tls=settings.verify_tls,
     )
-    return Entry(settings, HttpProvider(dialect, endpoint, files, settings.file_urls), features)
+    provider = HttpProvider(dialect, endpoint, files, settings.file_urls)
+    return Entry(settings, provider, features, told)

@@ -1,17 +1,18 @@
 """One entry of config `models` at work: its provider, with names, prices and limits around it."""
 
 import time
-from collections.abc import AsyncGenerator, Sequence
-from contextlib import AbstractAsyncContextManager, aclosing, nullcontext
+from asyncio import CancelledError
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager, nullcontext
 from dataclasses import replace
 from decimal import ROUND_HALF_UP, Decimal
-from typing import Final
+from typing import Final, Literal
 
 from graphmill.config.models import ModelSettings
 from graphmill.engine.usage import Usage
 from graphmill.models.places import Places
 from graphmill.models.provider import Ending, Provider, Tokens, text_of
-from graphmill.ports.models import ChatPiece, ChatRequest, Feature, ModelRef
+from graphmill.ports.models import ChatPiece, ChatRequest, Feature, ModelCall, ModelRef
 
 _PRICE_PLACES: Final = Decimal("0.0000001")
 """Dify names prices as exactly as that."""
@@ -21,10 +22,15 @@ _CHARACTERS_A_TOKEN: Final = 4
 
 class Entry:
     def __init__(
-        self, settings: ModelSettings, provider: Provider, features: frozenset[Feature]
+        self,
+        settings: ModelSettings,
+        provider: Provider,
+        features: frozenset[Feature],
+        told: Callable[[ModelCall], None],
     ) -> None:
-        """`features`: what models of the provider can mostly do."""
+        """`features`: what models of the provider can mostly do; `told` hears of each call."""
         self.settings = settings
+        self._told = told
         self._provider = provider
         self._places: dict[str, Places] = {}
         self.context_size = settings.context_size
@@ -35,8 +41,7 @@ class Entry:
     async def chat(self, request: ChatRequest) -> AsyncGenerator[ChatPiece, None]:
         model = request.model
         request = _with_stop_words(replace(request, model=self._renamed(model)))
-        async with self._place(model):
-            watch = _Watch()
+        async with self._call(model) as watch:
             written = 0
             async with aclosing(self._provider.chat(request)) as pieces:
                 async for piece in pieces:
@@ -50,15 +55,14 @@ class Entry:
                         yield ChatPiece(piece)
 
     async def embed(self, model: ModelRef, texts: Sequence[str]) -> tuple[list[list[float]], Usage]:
-        async with self._place(model):
-            watch = _Watch()
+        async with self._call(model) as watch:
             vectors, tokens = await self._provider.embed(self._renamed(model).name, texts)
-        return vectors, self._usage(model, tokens, (sum(map(len, texts)), 0), watch)
+            return vectors, self._usage(model, tokens, (sum(map(len, texts)), 0), watch)
 
     async def rerank(
         self, model: ModelRef, query: str, texts: Sequence[str], *, top: int
     ) -> list[tuple[int, float]]:
-        async with self._place(model):
+        async with self._call(model):
             scores = await self._provider.rerank(self._renamed(model).name, query, texts, top=top)
         return sorted(scores, key=lambda score: -score[1])[:top]
 
@@ -71,6 +75,25 @@ class Entry:
 
     def _renamed(self, model: ModelRef) -> ModelRef:
         return ModelRef(model.provider, self.settings.rename.get(model.name, model.name))
+
+    @asynccontextmanager
+    async def _call(self, model: ModelRef) -> AsyncIterator["_Watch"]:
+        """A call whose turn has come. Raises ModelFailed on entering when it does not for too
+        long."""
+        async with self._place(model):
+            watch = _Watch()
+            status: Literal["succeeded", "failed", "left"] = "succeeded"
+            try:
+                yield watch
+            except (CancelledError, GeneratorExit):
+                # A reply that is whole has been read, though nobody waited for nothing more.
+                status = "left" if watch.usage is None else "succeeded"
+                raise
+            except BaseException:
+                status = "failed"
+                raise
+            finally:
+                self._told(ModelCall(model, status, watch.elapsed(), watch.usage))
 
     def _place(self, model: ModelRef) -> AbstractAsyncContextManager[None]:
         """Raises ModelFailed on entering when there is none for too long."""
@@ -96,7 +119,7 @@ class Entry:
             -(-length // _CHARACTERS_A_TOKEN) if counted is None else counted
             for counted, length in zip((tokens.prompt, tokens.completion), characters, strict=True)
         )
-        usage = Usage(
+        usage = watch.usage = Usage(
             prompt,
             completion,
             latency=watch.elapsed(),
@@ -124,6 +147,8 @@ class _Watch:
         self._begun = time.perf_counter()
         self.first: float | None = None
         """Until the first token."""
+        self.usage: Usage | None = None
+        """Known at the end."""
 
     def elapsed(self) -> float:
         return time.perf_counter() - self._begun

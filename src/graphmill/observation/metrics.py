@@ -12,6 +12,7 @@ from typing import Final, TypeAlias
 
 from graphmill.engine.events import Event, NodeFinished, NodeRetried, RunFinished
 from graphmill.engine.run import Run
+from graphmill.ports.models import ModelCall
 
 BUCKETS: Final = (0.005, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 1200.0)
 """Seconds."""
@@ -72,12 +73,12 @@ class Metrics:
             "Requests to this server, from their head to the end of the answer.",
             ("method", "route", "status"),
         )
-        self.model_calls = Histogram(
+        self._model_calls = Histogram(
             "graphmill_model_call_duration_seconds",
-            "Calls of models, with the time that they waited for their turn.",
+            "Calls of models, since their turn had come.",
             ("model", "status"),
         )
-        self.tokens = Counter(
+        self._tokens = Counter(
             "graphmill_model_tokens", "Tokens that models read and wrote.", ("model", "direction")
         )
         self._runs = Histogram(
@@ -104,11 +105,11 @@ class Metrics:
 
     @property
     def histograms(self) -> Sequence[Histogram]:
-        return self.requests, self._runs, self._nodes, self.model_calls, self._lag
+        return self.requests, self._runs, self._nodes, self._model_calls, self._lag
 
     @property
     def counters(self) -> Sequence[Counter]:
-        return self._retries, self.tokens
+        return self._retries, self._tokens
 
     @property
     def gauges(self) -> Sequence[Gauge]:
@@ -119,10 +120,15 @@ class Metrics:
         self._gauges.append(Gauge(name, about, labels, read))
 
     def run_ended(self, run: Run, finished: RunFinished) -> None:
-        self._runs.add((self.name_of(run.app_id), finished.status), finished.elapsed)
+        app = self._slugs.get(run.app_id, run.app_id)
+        self._runs.add((app, finished.status), finished.elapsed)
 
-    def name_of(self, app_id: str) -> str:
-        return self._slugs.get(app_id, app_id)
+    def model_called(self, call: ModelCall) -> None:
+        name = call.model.name
+        self._model_calls.add((name, call.status), call.seconds)
+        if call.usage is not None:
+            self._tokens.add((name, "input"), call.usage.prompt_tokens)
+            self._tokens.add((name, "output"), call.usage.completion_tokens)
 
     def happened(self, events: Iterable[Event]) -> None:
         """In a run. How a run ended is known only when it could be recorded: see `run_ended`."""

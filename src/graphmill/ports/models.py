@@ -107,6 +107,19 @@ class ChatPiece:
     """With the last piece, always."""
 
 
+@dataclass(frozen=True, slots=True)
+class ModelCall:
+    """A call that is over."""
+
+    model: ModelRef
+    status: Literal["succeeded", "failed", "left"]
+    """left: whoever asked did not wait for all of the reply."""
+    seconds: float
+    """Since its turn had come."""
+    usage: Usage | None
+    """None where the call did not get so far, and for reranking."""
+
+
 class Models(Protocol):
     """All models that the operator has configured.
 

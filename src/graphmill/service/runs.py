@@ -7,7 +7,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
+from typing import Any, Final
 from weakref import WeakValueDictionary
 
 from graphmill.engine.driver import STOPPED
@@ -31,6 +31,9 @@ from graphmill.storage.orders import OrderStore
 from graphmill.storage.runs import LogPage, LogQuery, RunRecord, RunStore
 from graphmill.variables.files import File
 from graphmill.variables.values import Value
+
+ERROR_CHARACTERS: Final = 500
+"""Of the error of a run that the log shows; all of it is in the run's detail."""
 
 logger = logging.getLogger(__name__)
 
@@ -358,8 +361,11 @@ class Runs:
     def _ended(self, live: LiveRun) -> None:
         run = live.run
         del self._live[run.id], self._live[run.task_id]
-        if live.feed.end is not None:
-            self._count(run, live.feed.end)
+        end = live.feed.end
+        if end is not None:
+            self._count(run, end)
+            if end.status is RunStatus.FAILED:
+                logger.warning("a run has failed: %.*s", ERROR_CHARACTERS, end.error)
         self._slots.free(run.app_id)
         self._wake_reporter(run)
         self._tell_waiting(run.id)
