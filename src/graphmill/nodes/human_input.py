@@ -1,6 +1,5 @@
 """human-input: the run waits until a person has filled in a form (`nodes §20`)."""
 
-import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Final, Literal, Self
@@ -14,6 +13,7 @@ from graphmill.engine.outcome import Failed, Outcome, Paused, Succeeded
 from graphmill.errors import FormsUnavailable
 from graphmill.nodes.base import NodeData, NodePorts, NodeType, Section, SelectorField
 from graphmill.ports.forms import (
+    FIELD,
     Answer,
     Form,
     FormAction,
@@ -33,8 +33,6 @@ from graphmill.variables.values import Missing, Value, mask_secret, render_markd
 
 TIMEOUT: Final = "__timeout__"
 """The exit when nobody has filled the form in."""
-FIELD: Final = re.compile(r"\{\{#\$output\.([^#{}]+)#\}\}")
-"""Where the content of a form names one of its fields."""
 _UNIT_SECONDS: Final = {"hour": 3600.0, "day": 86_400.0}
 
 

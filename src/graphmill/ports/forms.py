@@ -1,15 +1,19 @@
 """Forms that people fill in while a run waits (`nodes §20`), as the nodes that ask and those who
 keep the forms agree on."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Protocol
+from typing import Final, Protocol
 
 from graphmill.engine.run import Run
 from graphmill.errors import FormsUnavailable
 from graphmill.variables.file_references import FileRules
 from graphmill.variables.values import Value
+
+FIELD: Final = re.compile(r"\{\{#\$output\.([^#{}]+)#\}\}")
+"""Where the content of a form names one of its fields."""
 
 
 class InputType(StrEnum):

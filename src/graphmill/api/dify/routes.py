@@ -17,6 +17,7 @@ from graphmill.api.dify import (
     chat,
     conversations,
     files,
+    form_page,
     human_input,
     info,
     logs,
@@ -171,6 +172,8 @@ def routes(services: Services) -> list[Route]:
             Route(path, Endpoint(files.signed(services.uploads, kind)), methods=["GET"])
             for kind, path in files.SIGNED_PATHS.items()
         ),
+        Route(form_page.PATH, Endpoint(form_page.shown(services)), methods=["GET"]),
+        Route(form_page.PATH, Endpoint(form_page.submitted(services)), methods=["POST"]),
         Route(info.BUILTIN_ICON_PATH, info.tool_icon),
         Route("/v1", index),
         Route("/v1/", index),

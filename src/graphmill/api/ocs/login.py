@@ -12,6 +12,7 @@ from graphmill.api.ocs.auth import TOO_MANY_FAILURES
 from graphmill.api.ocs.calls import Api, Call
 from graphmill.api.ocs.envelope import JSON, Reply
 from graphmill.api.ocs.errors import refused
+from graphmill.api.pages import html_page
 from graphmill.jsontext import encode
 
 LIFETIME_SECONDS: Final = 1200.0
@@ -19,25 +20,6 @@ FLOWS: Final = 1000
 """That may be open at a time."""
 DEVICE_CHARACTERS: Final = 120
 
-_HEADERS: Final = (
-    (b"content-type", b"text/html; charset=utf-8"),
-    (b"cache-control", b"no-store"),
-    (b"x-frame-options", b"DENY"),
-    (b"referrer-policy", b"no-referrer"),
-    (
-        b"content-security-policy",
-        b"default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; "
-        b"frame-ancestors 'none'; base-uri 'none'",
-    ),
-)
-_PAGE: Final = """<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><title>Connect a device</title>
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<style>body{{font:16px sans-serif;max-width:22em;margin:4em auto;padding:0 1em}}
-input,button{{display:block;width:100%;font:inherit;padding:.5em;margin:.5em 0}}
-*{{box-sizing:border-box}}
-</style></head><body>{body}</body></html>
-"""
 _FORM: Final = """<h1>Connect a device</h1>
 <p><b>{device}</b> wants to use this server in your name. Log in only if you have just begun this
 on a device of yours.</p>{notice}
@@ -142,7 +124,7 @@ def _json(content: object, status: int = 200) -> BytesAnswer:
 
 
 def _html(body: str, status: int = 200) -> BytesAnswer:
-    return BytesAnswer(_PAGE.format(body=body).encode(), status=status, headers=_HEADERS)
+    return html_page("Connect a device", body, status=status)
 
 
 def _expired() -> BytesAnswer:
