@@ -7,7 +7,7 @@ import signal
 import sys
 import time
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -49,11 +49,11 @@ def config_of(folder: Path, effects: Effects, workflow: str | None = None, **app
 
 @asynccontextmanager
 async def serving(
-    config: Json, folder: Path, *, port: int | None = None
+    config: Json, folder: Path, *, launcher: Sequence[str] = ()
 ) -> AsyncIterator[tuple[ServerProcess, httpx.AsyncClient]]:
     """The server, and a client of it."""
     headers = {"Authorization": f"Bearer {KEY}"}
-    with running_server(config, folder, port=port) as server:
+    with running_server(config, folder, launcher=launcher) as server:
         async with httpx.AsyncClient(
             base_url=f"{server.url}/v1", headers=headers, timeout=PATIENCE
         ) as api:
@@ -289,3 +289,32 @@ async def test_ending_server_hands_its_runs_over(tmp_path: Path, effects: Effect
         waited.result().json()["code"],
     )
     assert {"t/a": 3, "t/b": 6, "t/c": 3} == effects.calls
+
+
+# --- clocks ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("seconds", [-86_400, 86_400], ids=["back", "on"])
+async def test_runs_go_on_when_the_clock_jumps(
+    tmp_path: Path, effects: Effects, seconds: int
+) -> None:
+    config, offset = config_of(tmp_path, effects), tmp_path / "offset"
+    offset.write_text("0")
+    launcher = [sys.executable, str(Path(__file__).with_name("jumping_clock.py")), str(offset)]
+    effects.hold("t/b")
+    async with serving(config, tmp_path, launcher=launcher) as (server, api):
+        run_id = (await accepted(api))["workflow_run_id"]
+        path = f"/workflow/{run_id}/events"
+        read = await numbered(api, path, count=6)
+        offset.write_text(str(seconds))
+        later = (await accepted(api))["workflow_run_id"]
+        kill(server)
+    effects.release()
+    async with serving(config, tmp_path, launcher=launcher) as (_, api):
+        details = [await ended(api, each) for each in (run_id, later)]
+        rest = await numbered(api, path, {"user": USER, "after": read[-1][0]})
+        assert read + rest == await numbered(api, path)
+    assert ["succeeded", "succeeded"] == [detail["status"] for detail in details]
+    assert all(detail["elapsed_time"] >= 0 for detail in details)
+    spans = [event["data"].get("elapsed_time") for _, event in read + rest]
+    assert all(span >= 0 for span in spans if span is not None)
