@@ -23,7 +23,7 @@ from graphmill.engine.events import RunStatus
 from graphmill.engine.plan import Plan
 from graphmill.service.bench import Bench
 from graphmill.service.reading import read_workflow
-from graphmill.wiring import build_bench
+from graphmill.wiring.bench import build_bench
 from workloads import code, no_op
 
 PROCESSES: Final = 40

@@ -97,7 +97,7 @@ def test_files_move_to_s3_and_the_server_goes_on(tmp_path: Path, s3: S3Settings)
 
 def test_a_server_with_local_files_does_without_boto3() -> None:
     code = (
-        "import sys, graphmill.wiring, graphmill.server\n"
+        "import sys, graphmill.wiring.server, graphmill.server\n"
         "sys.exit('boto3' in sys.modules or 'botocore' in sys.modules)"
     )
     run([sys.executable, "-c", code], check=True)

@@ -15,7 +15,7 @@ from graphmill.errors import DocumentUnreadable
 from graphmill.sandbox.limits import CodeLimits
 from graphmill.sandbox.own_module import ModuleSandbox
 from graphmill.variables.files import File
-from graphmill.wiring import open_documents
+from graphmill.wiring.sandbox import open_documents
 from tests.documents import made
 from tests.nodes.http_stand_ins import FilesInMemory
 from tests.sandbox.test_fork_server import children_of, until, zygotes_of

@@ -18,7 +18,7 @@ from graphmill.ports.knowledge import Search
 from graphmill.storage.database import open_database
 from graphmill.storage.knowledge import SqlKnowledge
 from graphmill.variables.files import File
-from graphmill.wiring import open_knowledge
+from graphmill.wiring.knowledge import open_knowledge
 from tests.models.stand_ins import models_of
 from tests.outbound.local_server import LocalServer, Received, local_server, reply
 

@@ -12,7 +12,7 @@ from graphmill.engine.run import Run
 from graphmill.models.configured import ConfiguredModels
 from graphmill.ports.models import ChatPiece, ChatRequest, Message, ModelRef, Role
 from graphmill.variables.files import File
-from graphmill.wiring import open_models
+from graphmill.wiring.models import open_models
 from tests.outbound.local_server import Answer, LocalServer, Received, local_server
 
 MODEL = ModelRef("openai", "gpt-4o-mini")

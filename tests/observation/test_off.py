@@ -18,7 +18,7 @@ LOADED = """
 import asyncio, sys
 from graphmill.config import Settings
 from graphmill.server import create_app
-from graphmill.wiring import build
+from graphmill.wiring.server import build
 
 async def main():
     async with build(Settings.model_validate_json(sys.argv[1])) as services:

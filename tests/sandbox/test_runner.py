@@ -12,7 +12,7 @@ import pytest
 from graphmill.config import Settings, load_settings
 from graphmill.errors import CodeFailed, CodeUnavailable, ConfigInvalid
 from graphmill.sandbox.runner import Sandbox
-from graphmill.wiring import open_sandbox
+from graphmill.wiring.sandbox import open_sandbox
 
 ROOT = Path(__file__).parents[2]
 LANGUAGES = ("python3", "javascript", "jinja2")

@@ -12,7 +12,7 @@ from graphmill.service.runs import LiveRun
 from graphmill.service.services import Services
 from graphmill.storage.end_users import EndUser
 from graphmill.storage.uploads import Upload
-from graphmill.wiring import build
+from graphmill.wiring.server import build
 from tests.dsl.files import edges, node, workflow_text
 
 USER = "somebody"

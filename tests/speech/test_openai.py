@@ -13,7 +13,7 @@ from graphmill.config import Settings
 from graphmill.errors import ModelFailed
 from graphmill.ports.speech import Listener, Voice
 from graphmill.service.speech import Speech
-from graphmill.wiring import open_speech
+from graphmill.wiring.speech import open_speech
 from tests.outbound.local_server import Answer, LocalServer, Received, local_server, reply
 
 SECRET = "sk-very-secret"

@@ -12,7 +12,9 @@ from graphmill.ports.tools import Tool, ToolMessage, ToolRef
 from graphmill.tools.toolbox import ConfiguredTools
 from graphmill.tools.workflow import Apps, NoApps
 from graphmill.variables.values import Value
-from graphmill.wiring import open_models, open_speech, open_tools
+from graphmill.wiring.models import open_models
+from graphmill.wiring.speech import open_speech
+from graphmill.wiring.tools import open_tools
 from tests.nodes.http_stand_ins import FilesInMemory
 from tests.nodes.running import context_of
 

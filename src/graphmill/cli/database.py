@@ -5,7 +5,7 @@ import asyncio
 import typer
 
 from graphmill.config import Settings
-from graphmill.wiring import open_storage
+from graphmill.wiring.storage import open_storage
 
 
 def migrate_schema(settings: Settings) -> None:

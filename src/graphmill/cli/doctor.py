@@ -36,7 +36,8 @@ from graphmill.sandbox.templates import InlineTemplates
 from graphmill.service.reading import content_of, environment_of, read_workflow
 from graphmill.speech import espeak
 from graphmill.storage.database import FILE_NAME
-from graphmill.wiring import build_bench, open_sandbox
+from graphmill.wiring.bench import build_bench
+from graphmill.wiring.sandbox import open_sandbox
 
 NOT_BUILT: Final = {
     "chatflows": "apps of mode advanced-chat cannot run",

@@ -13,7 +13,8 @@ from graphmill.ports.knowledge import Document
 from graphmill.storage.knowledge import SqlKnowledge
 from graphmill.variables.file_references import FileReference
 from graphmill.variables.files import TransferMethod
-from graphmill.wiring import open_intake, open_storage
+from graphmill.wiring.knowledge import open_intake
+from graphmill.wiring.storage import open_storage
 
 
 def add_files(

@@ -23,7 +23,7 @@ from graphmill.service.bench import Bench, bench_variables
 from graphmill.service.reading import content_of, environment_of, read_workflow
 from graphmill.variables.files import File
 from graphmill.variables.values import Value, render_text
-from graphmill.wiring import build_bench
+from graphmill.wiring.bench import build_bench
 
 EXIT_STATUS: Final = {
     RunStatus.SUCCEEDED: 0,

@@ -21,7 +21,7 @@ from graphmill.errors import ConfigInvalid
 from graphmill.server import create_app, server_config
 from graphmill.service.apps import App, Catalog
 from graphmill.service.runs import Runs
-from graphmill.wiring import build
+from graphmill.wiring.server import build
 
 GRACE_SECONDS: Final = 4.0
 """How long runs may go on when the server is told to end; after that they are ended."""

@@ -8,7 +8,7 @@ import typer
 from graphmill.config import Settings
 from graphmill.config.storage import StorageKind
 from graphmill.storage.copy import Copied, copy_files
-from graphmill.wiring import open_files, open_storage
+from graphmill.wiring.storage import open_files, open_storage
 
 _OTHER = {StorageKind.S3: StorageKind.LOCAL, StorageKind.LOCAL: StorageKind.S3}
 

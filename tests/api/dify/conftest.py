@@ -10,7 +10,7 @@ import pytest_asyncio
 
 from graphmill.server import create_app, server_config
 from graphmill.service.services import Services
-from graphmill.wiring import build
+from graphmill.wiring.server import build
 from tests.api.dify.client import Api, settings
 from tests.api.serving import served
 

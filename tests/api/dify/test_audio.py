@@ -14,7 +14,7 @@ import miniaudio
 import pytest
 
 from graphmill.server import create_app, server_config
-from graphmill.wiring import build
+from graphmill.wiring.server import build
 from tests.api.dify.client import USER, Api, Json, error_of, events_of, settings
 from tests.api.serving import served
 from tests.outbound.local_server import Answer, LocalServer, Received, local_server, reply

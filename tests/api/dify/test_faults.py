@@ -22,7 +22,7 @@ from graphmill.engine.driver import UNRECORDED
 from graphmill.server import create_app
 from graphmill.storage import sqlite
 from graphmill.storage.database import FILE_NAME
-from graphmill.wiring import build
+from graphmill.wiring.server import build
 from tests.api.dify.client import Api, error_of, settings
 
 UNREACHABLE = (503, "s3_connection_failed")

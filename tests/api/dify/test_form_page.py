@@ -9,7 +9,7 @@ import pytest_asyncio
 
 from graphmill.server import create_app
 from graphmill.service.services import Services
-from graphmill.wiring import build
+from graphmill.wiring.server import build
 from tests.api.dify.client import Json
 from tests.forms import NOTE, approval
 from tests.service.world import settings

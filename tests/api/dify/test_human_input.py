@@ -13,7 +13,7 @@ from sqlalchemy import select, update
 from graphmill.server import create_app, server_config
 from graphmill.service.services import Services
 from graphmill.storage.tables import forms
-from graphmill.wiring import build
+from graphmill.wiring.server import build
 from tests.api.dify.client import Api, Json, events_of, live_events
 from tests.api.serving import served
 from tests.dsl.files import edges, node, workflow_text

@@ -12,7 +12,7 @@ import pytest_asyncio
 
 from graphmill.api import bodies
 from graphmill.server import create_app, server_config
-from graphmill.wiring import build
+from graphmill.wiring.server import build
 from tests.api.dify.client import USER, Api, error_of, settings
 from tests.api.serving import served
 

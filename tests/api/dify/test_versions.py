@@ -6,7 +6,7 @@ import httpx
 
 from graphmill.config import Settings
 from graphmill.server import create_app
-from graphmill.wiring import build
+from graphmill.wiring.server import build
 from tests.api.dify.client import Api, Json
 
 FILE = """

@@ -14,7 +14,7 @@ from graphmill.config import Settings
 from graphmill.server import create_app
 from graphmill.service.secrets import fingerprint_of, hash_password
 from graphmill.service.services import Services
-from graphmill.wiring import build
+from graphmill.wiring.server import build
 from tests.api.ocs import workflows
 from tests.api.ocs.workers import header, provider
 

@@ -12,7 +12,7 @@ import yaml
 from graphmill.config import Settings, load_settings
 from graphmill.server import create_app
 from graphmill.speech import espeak
-from graphmill.wiring import build
+from graphmill.wiring.server import build
 
 ROOT = Path(__file__).parents[3]
 

@@ -9,7 +9,7 @@ import pytest
 from graphmill.config import Settings
 from graphmill.server import create_app
 from graphmill.service.secrets import fingerprint_of
-from graphmill.wiring import build
+from graphmill.wiring.server import build
 from tests.api.ocs.client import TP, Ocs, until
 from tests.server_process import free_port, running_stand_ins
 
