@@ -232,9 +232,10 @@ class Traversal:
 
     def pause(self) -> RunPaused:
         """What is told when nothing else is left to do."""
+        waiting = sorted(self._paused, key=lambda work: work.execution.index)
         return RunPaused(
-            [paused.reason for paused in self._paused.values()],
-            [work.execution.node_id for work in self._paused],
+            [self._paused[work].reason for work in waiting],
+            [work.execution.node_id for work in waiting],
             self.elapsed,
             self._tokens,
             self._steps,
