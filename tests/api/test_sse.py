@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator
 import pytest
 from starlette.types import Message
 
-from graphmill.api.sse import PING, EventStream, frame
+from graphmill.api.sse import PIECE_BYTES, PING, EventStream, frame
 
 SILENCE = 0.05
 
@@ -59,6 +59,23 @@ async def test_each_batch_is_one_write_and_the_last_write_ends_the_body(client: 
     await client.read(yielding(b"one", b"two"))
     assert [b"one", b"two", b""] == client.bodies
     assert [True, True, None] == [message.get("more_body") for message in client.sent[1:]]
+
+
+async def test_large_batch_is_handed_over_in_pieces_with_nothing_in_between(
+    client: Client,
+) -> None:
+    large = bytes(2 * PIECE_BYTES + 1)
+    sent = client.send
+
+    async def slowly(message: Message) -> None:
+        await asyncio.sleep(2 * SILENCE)
+        await sent(message)
+
+    client.send = slowly  # type: ignore[method-assign]
+    await client.read(yielding(large), beside=yielding(b"aside"))
+    at = client.bodies.index(large[:PIECE_BYTES])
+    assert [PIECE_BYTES, PIECE_BYTES, 1] == [len(piece) for piece in client.bodies[at : at + 3]]
+    assert large == b"".join(client.bodies[at : at + 3])
 
 
 async def test_what_is_beside_is_written_as_it_comes_until_the_batches_end(client: Client) -> None:

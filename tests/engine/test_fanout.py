@@ -7,7 +7,7 @@ import pytest
 
 from graphmill.engine import fanout
 from graphmill.engine.events import RunFinished, RunStatus, TextChunk
-from graphmill.engine.fanout import Feed
+from graphmill.engine.fanout import BATCH, Feed
 from graphmill.ports.runs import NumberedEvent
 
 FIRST = 1 << 32
@@ -226,7 +226,7 @@ async def test_only_what_the_journal_holds_is_forgotten(monkeypatch: pytest.Monk
     feed.recorded()
     assert 700 == feed.backlog
     follower = feed.follow(nothing, after=FIRST + 300)
-    assert [str(number) for number in range(300, 1000)] == texts(await anext(follower))
+    assert [str(number) for number in range(300, 300 + BATCH)] == texts(await anext(follower))
 
 
 async def test_memory_is_bounded_by_window_and_backlog(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -334,3 +334,11 @@ def test_an_amended_event_is_handed_over_again() -> None:
     feed.amend(chunk(3))
 
     assert [(FIRST + 2, chunk(3))] == feed.pending()
+
+
+async def test_a_reader_is_given_a_little_at_a_time() -> None:
+    feed = Feed("run")
+    fill(feed, *range(3 * BATCH))
+    finish(feed)
+    sizes = [len(batch) async for batch in feed.follow(nothing)]
+    assert [BATCH, BATCH, BATCH, 1] == sizes

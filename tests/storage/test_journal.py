@@ -22,6 +22,7 @@ from graphmill.engine.events import (
 from graphmill.engine.fanout import EPOCH_SHIFT, Feed
 from graphmill.errors import StoreError, StoreUnreachable
 from graphmill.ports.runs import NumberedEvent
+from graphmill.storage import journal as journals
 from graphmill.storage.database import Database, open_database
 from graphmill.storage.journal import SqlJournal
 from graphmill.storage.runs import RunStore
@@ -49,10 +50,24 @@ async def rows_of(database: Database, table: Any) -> int:
     return int(count)
 
 
-@settings(max_examples=60, deadline=None)
+async def paged(journal: SqlJournal, run_id: str, after: int) -> list[NumberedEvent]:
+    """What is behind that sequence number, page by page."""
+    read: list[NumberedEvent] = []
+    while page := await journal.page(run_id, after=after):
+        read += page
+        after = page[-1][0]
+    return read
+
+
+@pytest.mark.parametrize(
+    ("page_events", "page_bytes"), [(2, 1), (128, 32 * 1024)], ids=["short-pages", "long-pages"]
+)
+@settings(max_examples=40, deadline=None)
 @given(events=histories(), data=st.data())
-def test_history_is_what_was_posted(events: list[Event], data: st.DataObject) -> None:
-    """In any number of commits, from any event on."""
+def test_history_is_what_was_posted(
+    events: list[Event], data: st.DataObject, page_events: int, page_bytes: int
+) -> None:
+    """In any number of commits, from any event on, at once and page by page."""
     commits = data.draw(st.lists(st.booleans(), min_size=len(events), max_size=len(events)))
     after = data.draw(st.integers(FIRST - 1, FIRST + len(events)))
 
@@ -72,8 +87,12 @@ def test_history_is_what_was_posted(events: list[Event], data: st.DataObject) ->
             assert numbered == await journal.history(run.id)
             rest = [entry for entry in numbered if entry[0] > after]
             assert rest == await journal.history(run.id, after=after)
+            assert rest == await paged(journal, run.id, after)
+            assert numbered == [entry async for page in journal.pages(run.id) for entry in page]
 
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(journals, "PAGE_EVENTS", page_events)
+        patch.setattr(journals, "PAGE_BYTES", page_bytes)
         asyncio.run(check(folder))
 
 

@@ -16,7 +16,7 @@ from graphmill.storage.database import FILE_NAME, Database
 from graphmill.storage.journal import SqlJournal
 from graphmill.storage.prune import DAY, Pruner
 from graphmill.storage.runs import LogQuery, RunStore
-from graphmill.storage.search import BATCH, match_of
+from graphmill.storage.search import BATCH, SEARCHED_CHARACTERS, match_of
 from graphmill.storage.sqlite import connect_reader
 from tests.storage.records import APP, CREATED_AT, finished, new_run, record_run, started
 
@@ -41,6 +41,15 @@ async def test_the_index_changes_no_answer(database: Database, keyword: str) -> 
     before = await found(database, keyword)
     await RunStore(database).index_keywords()
     assert before == await found(database, keyword)
+
+
+async def test_the_end_of_a_long_text_is_not_searched(database: Database) -> None:
+    long = "x" * SEARCHED_CHARACTERS
+    run = await record_run(database, inputs={"q": f"early {long} late"}, outputs={"a": long})
+    for _ in range(2):
+        assert ({run.id}, 1) == await found(database, "early")
+        assert (set(), 0) == await found(database, "late")
+        await RunStore(database).index_keywords()
 
 
 async def test_a_run_is_found_by_its_id_with_the_index(database: Database) -> None:

@@ -12,6 +12,8 @@ from typing import Final
 from starlette.types import Receive, Scope, Send
 
 PING: Final = b"event: ping\n\n"
+PIECE_BYTES: Final = 64 * 1024
+"""What is handed to the connection at a time: it would copy the whole of something larger."""
 SILENCE_SECONDS: Final = 10.0
 """A ping follows whenever nothing was written for so long."""
 
@@ -31,13 +33,13 @@ def frame(payload: bytes, number: int | None = None) -> bytes:
 
 
 class EventStream:
-    """Writes what `batches` yields, one write a batch, and pings in between; then the connection is
-    free again.
+    """Writes what `batches` yields, one write a batch unless it is large, and pings in between;
+    then the connection is free again.
 
     A batch is any number of whole frames. Headers go out at once. When the client leaves, `batches`
     is closed and nothing else happens: whose events these are goes on without a reader."""
 
-    __slots__ = ("_batches", "_beside", "_headers", "_last_write", "_silence")
+    __slots__ = ("_batches", "_beside", "_headers", "_last_write", "_silence", "_turn")
 
     def __init__(
         self,
@@ -53,6 +55,8 @@ class EventStream:
         self._headers = headers
         self._silence = silence_seconds
         self._last_write = 0.0
+        self._turn = asyncio.Lock()
+        """Whose batch is written: nothing comes in between."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await send(
@@ -76,9 +80,11 @@ class EventStream:
         now = asyncio.get_running_loop().time
         async with aclosing(batches):
             async for batch in batches:
-                if batch:
-                    await send({"type": "http.response.body", "body": batch, "more_body": True})
-                    self._last_write = now()
+                async with self._turn:
+                    for start in range(0, len(batch), PIECE_BYTES):
+                        piece = batch[start : start + PIECE_BYTES]
+                        await send({"type": "http.response.body", "body": piece, "more_body": True})
+                self._last_write = now()
 
     async def _keep(self, receive: Receive, send: Send) -> None:
         """Ping after each silence, until the client leaves: then end the group with `_ClientLeft`.
@@ -91,7 +97,10 @@ class EventStream:
                     while (await receive())["type"] != "http.disconnect":
                         pass
             except TimeoutError:
-                if now() >= self._last_write + self._silence:
+                if self._turn.locked():
+                    # Not silent: the client takes its time.
+                    self._last_write = now()
+                elif now() >= self._last_write + self._silence:
                     await send({"type": "http.response.body", "body": PING, "more_body": True})
                     self._last_write = now()
             else:

@@ -15,10 +15,12 @@ from graphmill.ports.runs import NumberedEvent
 
 WINDOW: Final = 512
 """Events of a live run that stay in memory once the journal has them."""
+BATCH: Final = 128
+"""Events that a reader is given at a time, so that one who does not go on keeps few in memory."""
 EPOCH_SHIFT: Final = 32
 
 History = Callable[[int], Awaitable[list[NumberedEvent]]]
-"""after → the events behind that sequence number, from the journal."""
+"""after → the first of the events behind that sequence number, from the journal."""
 
 
 class Feed:
@@ -125,11 +127,14 @@ class Feed:
         """Everything behind sequence number `after`, as it comes, until the run has ended or the
         feed is closed.
 
-        Each batch holds all that is ready: write it in one go."""
-        if after < self._base and self._base > 1 << EPOCH_SHIFT:
-            earlier = [entry for entry in await history(after) if entry[0] <= self._base]
-            if earlier:
-                yield earlier
+        Each batch holds what is ready, up to a bound. It belongs to the reader, who may empty
+        it to let events go."""
+        while after < self._base and self._base > 1 << EPOCH_SHIFT:
+            batch = [entry for entry in await history(after) if entry[0] <= self._base]
+            if not batch:
+                break
+            after = batch[-1][0]
+            yield batch
         position = min(max(0, after - self._base), self._visible)
         while position < self._visible or not (self.is_finished or self.is_closed):
             if position >= self._visible:
@@ -140,8 +145,8 @@ class Feed:
                 if batch:
                     yield batch
             else:
-                batch = self._numbered(position, self._visible)
-                position = self._visible
+                batch = self._numbered(position, min(self._visible, position + BATCH))
+                position += len(batch)
                 yield batch
 
     def _numbered(self, start: int, end: int) -> list[NumberedEvent]:

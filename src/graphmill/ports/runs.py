@@ -1,6 +1,6 @@
 """Runs: what keeps the embedded engine and the cluster apart."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
 from typing import Protocol
 
 from graphmill.engine.events import Event
@@ -40,4 +40,13 @@ class Journal(Protocol):
 
     async def history(self, run_id: str, *, after: int = 0) -> list[NumberedEvent]:
         """What happened in a run, oldest first, from the database."""
+        ...
+
+    async def page(self, run_id: str, *, after: int) -> list[NumberedEvent]:
+        """The first of the events behind that sequence number: at least one, if there is any, and
+        no more than fit into memory many times."""
+        ...
+
+    def pages(self, run_id: str) -> AsyncGenerator[list[NumberedEvent], None]:
+        """The whole history page by page, for readers who take their time."""
         ...

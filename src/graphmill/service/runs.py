@@ -4,7 +4,7 @@ caller."""
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Final
@@ -90,6 +90,10 @@ class Runs:
     async def history(self, run: Run | RunRecord) -> list[NumberedEvent]:
         """What is recorded of `run`, oldest first. Raises StoreError."""
         return await self._journal.history(run.id)
+
+    def pages(self, record: RunRecord) -> AsyncGenerator[list[NumberedEvent], None]:
+        """The same page by page, for readers who take their time. Raises StoreError."""
+        return self._journal.pages(record.id)
 
     def go_on(self, run: Run, plan: Plan, history: Sequence[NumberedEvent]) -> LiveRun:
         """Continue a run that nobody drives after `history`. Hold `taking_up`."""
@@ -276,7 +280,7 @@ class Runs:
         """The events behind sequence number `after` in batches, live, until the run has ended."""
         run_id = live.run.id
         return live.feed.follow(
-            lambda position: self._journal.history(run_id, after=position), after=after
+            lambda position: self._journal.page(run_id, after=position), after=after
         )
 
     async def follow_on(
@@ -290,17 +294,17 @@ class Runs:
             if live is None:
                 history = await self._journal.history(run.id)
                 last = history[-1][1] if history else None
-                recorded = [entry for entry in history if entry[0] > after]
-                if recorded:
-                    yield recorded
-                    after = recorded[-1][0]
+                del history
+                while page := await self._journal.page(run.id, after=after):
+                    after = page[-1][0]
+                    yield page
             else:
                 await self.committed(live)
                 async for batch in self.follow(live, after=after):
                     if is_stored:
                         await self.committed(live)
-                    yield batch
                     after = batch[-1][0]
+                    yield batch
                 last = live.feed.end
             if isinstance(last, RunFinished) or not stays or self.is_closing:
                 return

@@ -1,15 +1,23 @@
 """The durable memory of runs: events become rows, many runs to a commit, and events again."""
 
 import asyncio
-from collections.abc import Callable, Iterator, Sequence
+from bisect import bisect_right
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from operator import itemgetter
 from time import time
 from typing import Any, Final
 
-from sqlalchemy import bindparam, insert, select, union_all, update
+from sqlalchemy import bindparam, func, insert, literal_column, select, union_all, update
 
 from graphmill.config.apps import LogLevel
-from graphmill.engine.events import Event, RunFinished, RunPaused, RunStarted, RunStatus
+from graphmill.engine.events import (
+    Event,
+    NodeStarted,
+    RunFinished,
+    RunPaused,
+    RunStarted,
+    RunStatus,
+)
 from graphmill.engine.run import Run
 from graphmill.errors import StoreError
 from graphmill.jsontext import storable
@@ -27,6 +35,14 @@ from graphmill.storage.writer import Write
 RETRY_SECONDS: Final = 10.0
 RETRIES: Final = 30
 """How often the end of a run is tried again when it could not be written."""
+
+PAGE_EVENTS: Final = 128
+"""That a reader who does not go on keeps in memory."""
+PAGE_BYTES: Final = 32 * 1024
+"""Stored: a page is looked for in the commits that are about that large, at least in one."""
+PAGE_COMMITS: Final = 512
+LAST: Final = (1 << 63) - 1
+"""No sequence number is higher."""
 
 _GOING_ON: Final[dict[str, Any]] = {
     "status": RunStatus.RUNNING.value,
@@ -51,6 +67,7 @@ _CHANGE_RUN = (
 _ADD_NODES = insert(node_executions)
 _ADD_OTHERS = insert(journal)
 
+_SPAN = select(runs.c.first_sequence, runs.c.last_sequence).where(runs.c.id == bindparam("run_id"))
 _RUN = select(
     runs.c.first_sequence,
     runs.c.started_at,
@@ -65,11 +82,20 @@ _RUN = select(
     runs.c.exceptions_count,
     runs.c.finished_at,
 ).where(runs.c.id == bindparam("run_id"))
-_EVENTS = union_all(*(
-    select(table.c.events).where(
+_IN_RUN: Final = (node_executions, journal)
+_SIZES = union_all(*(
+    select(table.c.sequence, func.length(table.c.events)).where(
         table.c.run_id == bindparam("run_id"), table.c.sequence > bindparam("after")
     )
-    for table in (node_executions, journal)
+    for table in _IN_RUN
+)).order_by(literal_column("1")).limit(PAGE_COMMITS)  # fmt: skip
+_EVENTS = union_all(*(
+    select(table.c.events).where(
+        table.c.run_id == bindparam("run_id"),
+        table.c.sequence > bindparam("after"),
+        table.c.sequence <= bindparam("last"),
+    )
+    for table in _IN_RUN
 ))  # fmt: skip
 
 
@@ -122,14 +148,61 @@ class SqlJournal:
         run = await self._database.fetch_one(_RUN, run_id=run_id)
         if run is None:
             return []
-        rows = await self._database.fetch_all(_EVENTS, run_id=run_id, after=after)
-        events = dict(_events_of_run(run))
+        events = await self._events(run, run_id, after, LAST)
+        return [entry for entry in events if entry[0] > after]
+
+    async def page(self, run_id: str, *, after: int) -> list[NumberedEvent]:
+        """The first events behind that sequence number, `PAGE_EVENTS` at most. Raises
+        StoreError."""
+        events, _ = await self._page(run_id, after)
+        return [entry for entry in events if entry[0] > after]
+
+    async def pages(self, run_id: str) -> AsyncGenerator[list[NumberedEvent], None]:
+        """The whole history page by page. Once it is pruned, the start of a node may be known from
+        its end alone: then it comes shortly before that. Raises StoreError."""
+        starts: set[int] = set()
+        position = 0
+        while position < LAST:
+            before = position
+            events, position = await self._page(run_id, before)
+            # Not another list: readers empty it to let events go.
+            events[:] = [
+                (number, event)
+                for number, event in events
+                if number > before or (isinstance(event, NodeStarted) and number not in starts)
+            ]
+            starts.update(number for number, event in events if isinstance(event, NodeStarted))
+            if events:
+                yield events
+
+    async def _page(self, run_id: str, after: int) -> tuple[list[NumberedEvent], int]:
+        """The first events behind `after`, and the number of the last one, `LAST` when no others
+        follow; before them, what else is in the same commits."""
+        span = await self._database.fetch_one(_SPAN, run_id=run_id)
+        if span is None:
+            return [], LAST
+        commits = await self._database.fetch_all(_SIZES, run_id=run_id, after=after)
+        last = _last_of_page(commits)
+        row = None
+        if any(number is not None and after < number <= last for number in span):
+            row = await self._database.fetch_one(_RUN, run_id=run_id)
+        events = await self._events(row, run_id, after, last)
+        behind = bisect_right(events, after, key=itemgetter(0))
+        if len(events) > behind + PAGE_EVENTS:
+            del events[behind + PAGE_EVENTS :]
+            last = events[-1][0]
+        return events, last
+
+    async def _events(
+        self, run: Row | None, run_id: str, after: int, last: int
+    ) -> list[NumberedEvent]:
+        """In the commits behind `after` up to `last`; in the row of the run, unless it is None."""
+        rows = await self._database.fetch_all(_EVENTS, run_id=run_id, after=after, last=last)
+        in_run = () if run is None else _events_of_run(run)
+        events = {number: event for number, event in in_run if after < number <= last}
         for (packed,) in rows:
             events.update(events_in(unpack(packed)))
-        return sorted(
-            ((sequence, event) for sequence, event in events.items() if sequence > after),
-            key=itemgetter(0),
-        )
+        return sorted(events.items(), key=itemgetter(0))
 
 
 class _Recorder:
@@ -261,6 +334,18 @@ class _Recorder:
             yield compiled(request_keys.ADD_REQUEST_KEY).bind(row)
         if split.finished is not None and run.is_reported:
             yield compiled(reports.ADD_REPORT).bind(reports.row_of(run))
+
+
+def _last_of_page(commits: Sequence[Row]) -> int:
+    """Where a page ends that begins with `commits`, each a sequence number and a size."""
+    size = 0
+    last = 0
+    for sequence, length in commits:
+        if size >= PAGE_BYTES and sequence != last:
+            return last
+        size += length
+        last = sequence
+    return last if len(commits) == PAGE_COMMITS else LAST
 
 
 def _begun(run: Run, sequence: int, event: RunStarted) -> dict[str, Any]:

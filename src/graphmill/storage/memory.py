@@ -1,5 +1,7 @@
 """A journal that lives as long as the process: for runs that nobody wants to keep."""
 
+from collections.abc import AsyncGenerator
+
 from graphmill.ports.runs import EventLog, NumberedEvent
 
 
@@ -18,3 +20,9 @@ class MemoryJournal:
 
     async def history(self, run_id: str, *, after: int = 0) -> list[NumberedEvent]:
         return [entry for entry in self._events.get(run_id, []) if entry[0] > after]
+
+    async def page(self, run_id: str, *, after: int) -> list[NumberedEvent]:
+        return await self.history(run_id, after=after)
+
+    async def pages(self, run_id: str) -> AsyncGenerator[list[NumberedEvent], None]:
+        yield await self.history(run_id)

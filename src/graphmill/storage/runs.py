@@ -31,6 +31,7 @@ from graphmill.storage.search import (
     COUNT_CANDIDATES,
     INDEX_NEXT,
     IS_BEHIND,
+    SEARCHED_CHARACTERS,
     match_of,
 )
 from graphmill.storage.tables import is_open, orders, runs, workflow_versions
@@ -144,8 +145,11 @@ _BY_TASK: Final = _RECORD.where(runs.c.task_id == bindparam("task_id"))
 
 
 def _holds(column: ColumnElement[str], pattern: str) -> ColumnElement[bool]:
-    """Does the column, in lower case, fit the pattern in the parameter of that name?"""
-    return func.lower(column).like(bindparam(pattern), escape="\\")
+    """Does what is searched of the column, in lower case, fit the pattern in the parameter of that
+    name?"""
+    return func.lower(func.substr(column, 1, SEARCHED_CHARACTERS)).like(
+        bindparam(pattern), escape="\\"
+    )
 
 
 _FILTERS: Final[dict[str, ColumnElement[bool]]] = {

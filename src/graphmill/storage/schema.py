@@ -16,7 +16,7 @@ from graphmill.storage import knowledge_search
 from graphmill.storage.search import ddl
 from graphmill.storage.tables import metadata
 
-REVISION: Final = "0010"
+REVISION: Final = "0011"
 """The newest file in `migrations/versions`."""
 
 

@@ -14,6 +14,9 @@ BATCH: Final = 100
 """Runs indexed in one commit."""
 SHORTEST: Final = 3
 """Characters of a keyword that the index can find."""
+SEARCHED_CHARACTERS: Final = 32 * 1024
+"""Of the inputs of a run, and of its outputs. To index a run of 100 MB would keep all others from
+being stored for more than ten seconds."""
 
 DDL: Final = (
     "CREATE VIRTUAL TABLE runs_search"
@@ -31,7 +34,9 @@ DDL: Final = (
 
 _WORDS: Final = (
     "'§' || substr({row}.app_id, 1, 2) || '§' || substr({row}.app_id, 3, 2) || char(10)"
-    " || {row}.session_id || char(10) || {row}.inputs || char(10) || {row}.outputs"
+    " || {row}.session_id"
+    f" || char(10) || substr({{row}}.inputs, 1, {SEARCHED_CHARACTERS})"
+    f" || char(10) || substr({{row}}.outputs, 1, {SEARCHED_CHARACTERS})"
 )
 """What is indexed of a run: two groups for its app, then all that a keyword can be part of."""
 _INDEXED: Final = "(SELECT coalesce(max(id), 0) FROM runs_search_docsize)"

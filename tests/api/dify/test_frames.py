@@ -11,7 +11,7 @@ from graphmill.api.dify.events import RunFrames
 from graphmill.api.dify.streams import Streams
 from graphmill.api.dify.turn_events import teller
 from graphmill.api.dify.wire import Wire
-from graphmill.api.sse import EventStream
+from graphmill.api.sse import PIECE_BYTES, EventStream
 from graphmill.engine.events import RunStarted, TextChunk, VariableUpdated
 from graphmill.engine.fanout import Feed
 from graphmill.engine.run import Run
@@ -49,10 +49,34 @@ def test_readers_who_keep_up_share_one_encoding() -> None:
         return encode(content)
 
     frames = RunFrames(teller(RUN), counting)
-    first, again, other = [frames.batch(batch) for batch in (CHUNKS, CHUNKS, CHUNKS[1:])]
-    assert first is again
+    first, again, other = [
+        b"".join(frames.pieces([*batch])) for batch in (CHUNKS, CHUNKS, CHUNKS[1:])
+    ]
+    assert first == again
     assert first.endswith(other)
     assert len(CHUNKS) + len(CHUNKS[1:]) == len(encoded)
+
+
+def test_large_events_are_encoded_once_for_all_who_write_them() -> None:
+    frames = RunFrames(teller(RUN), encode)
+    large: list[NumberedEvent] = [(9, TextChunk(("llm", "text"), "x" * PIECE_BYTES))]
+    batch = [*CHUNKS, *large, *CHUNKS]
+    pieces = frames.pieces(batch)
+    small, one = next(pieces), next(pieces)
+    [_, other] = [piece for piece in frames.pieces([CHUNKS[0], *large]) if piece]
+    assert one is other
+    assert 4 == small.count(b"data: ")
+    assert len(CHUNKS) == len(batch)
+
+
+def test_numbers_are_in_the_frames_of_those_who_count() -> None:
+    frames = RunFrames(teller(RUN), encode)
+    plain = b"".join(frames.pieces([*CHUNKS]))
+    numbered = b"".join(frames.pieces([*CHUNKS], are_numbered=True))
+    assert [b"id: %d" % number for number, _ in CHUNKS] == [
+        line for line in numbered.split(b"\n") if line.startswith(b"id: ")
+    ]
+    assert b"id: " not in plain
 
 
 def test_changed_variables_are_not_told() -> None:

@@ -3,12 +3,13 @@
 Members and their order are those a Dify 1.12 was recorded with, and those that older and newer
 clients look for besides."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Final, TypeAlias
+from weakref import WeakValueDictionary
 
 from graphmill.api.dify.errors import ApiError
 from graphmill.api.dify.pauses import form_closed, form_required, run_paused
-from graphmill.api.sse import frame
+from graphmill.api.sse import PIECE_BYTES, frame
 from graphmill.engine.events import (
     AgentLogged,
     ContainerFinished,
@@ -50,9 +51,9 @@ _NOWHERE: Final = FramePosition()
 
 class RunFrames:
     """One run's events as frames. However many readers a run has, those who keep up share one
-    encoding of each batch."""
+    encoding of each batch, and all of them one of each large event."""
 
-    __slots__ = ("__weakref__", "_encode", "_frames", "_span", "_tell")
+    __slots__ = ("__weakref__", "_encode", "_frames", "_large", "_span", "_tell")
 
     def __init__(
         self, tell: Callable[[Event], Payload | None], encode: Callable[[object], bytes]
@@ -60,22 +61,65 @@ class RunFrames:
         """`tell` makes payloads of the run's events."""
         self._tell = tell
         self._encode = encode
-        self._span = (0, 0)
+        self._span = (0, 0, False)
         self._frames = b""
+        self._large: WeakValueDictionary[tuple[int, bool], _Large] = WeakValueDictionary()
 
-    def batch(self, batch: Sequence[NumberedEvent]) -> bytes:
-        """All events of `batch`, ready to be written in one go."""
-        span = (batch[0][0], batch[-1][0])
-        if span != self._span:
-            self._frames = self.encode(event for _, event in batch)
-            self._span = span
-        return self._frames
+    def pieces(self, batch: list[NumberedEvent], *, are_numbered: bool = False) -> Iterator[bytes]:
+        """The events of `batch` as frames, as many to a piece as are about `PIECE_BYTES`.
+
+        They are taken out of `batch` one by one: who lingers over a piece keeps nothing else."""
+        span = (batch[0][0], batch[-1][0], are_numbered)
+        if span == self._span:
+            batch.clear()
+            yield self._frames
+            return
+        batch.reverse()
+        piece: list[bytes] = []
+        size, is_whole = 0, True
+        while batch:
+            framed = self._framed(*batch.pop(), is_numbered=are_numbered)
+            if isinstance(framed, _Large) or size >= PIECE_BYTES:
+                is_whole = False
+                yield b"".join(piece)
+                piece, size = [], 0
+            if isinstance(framed, _Large):
+                yield framed.frame
+            else:
+                piece.append(framed)
+                size += len(framed)
+        frames = b"".join(piece)
+        if is_whole:
+            self._span, self._frames = span, frames
+        yield frames
 
     def encode(self, events: Iterable[Event]) -> bytes:
         payloads = map(self._tell, events)
         return b"".join(
             [frame(self._encode(payload)) for payload in payloads if payload is not None]
         )
+
+    def _framed(self, number: int, event: Event, *, is_numbered: bool) -> "bytes | _Large":
+        """Empty for what is not told."""
+        if self._large and (known := self._large.get((number, is_numbered))):
+            return known
+        payload = self._tell(event)
+        if payload is None:
+            return b""
+        framed = frame(self._encode(payload), number if is_numbered else None)
+        if len(framed) < PIECE_BYTES:
+            return framed
+        large = self._large[number, is_numbered] = _Large(framed)
+        return large
+
+
+class _Large:
+    """A frame that is kept as long as somebody writes it."""
+
+    __slots__ = ("__weakref__", "frame")
+
+    def __init__(self, frame: bytes) -> None:
+        self.frame = frame
 
 
 def payload_of(run: Run, event: Event) -> Payload | None:

@@ -92,13 +92,15 @@ class Streams:
                     narration.add(_text_in(batch))
                     if isinstance(batch[-1][1], RunFinished | RunPaused):
                         # Known clients leave with the end of the run (`§25`, choice 12).
-                        *batch, end = batch
+                        batch, end = batch[:-1], batch[-1:]
                         if batch:
-                            yield await self._told(live.run, frames, batch)
+                            for piece in frames.pieces(batch):
+                                yield piece
                         await narration.finish()
                         yield frame(self._wire.encode(audio_piece(live.run, b"")))
-                        batch = [end]
-                yield await self._told(live.run, frames, batch)
+                        batch = end
+                async for piece in self._told(live.run, frames, batch):
+                    yield piece
             yield self._farewell(live.run, last)
         except StoreError as error:
             yield self._broken_off(live.run, error)
@@ -122,9 +124,11 @@ class Streams:
                 if now is None and earlier:
                     now, last = earlier[-1]
                     yield frames.encode(_pause_in(earlier))
+                del earlier
             async for batch in self._runs.follow_on(run, after=now or 0, stays=stays):
-                yield await self._told(run, frames, batch)
                 last = batch[-1][1]
+                async for piece in self._told(run, frames, batch):
+                    yield piece
             yield self._farewell(run, last, stays=stays)
         except StoreError as error:
             yield self._broken_off(run, error)
@@ -135,30 +139,39 @@ class Streams:
 
         Nothing is told before it is stored: whoever has read up to a number can go on behind it
         after a crash. When the server stops, the stream ends where it is."""
+        frames = self._frames_of(run)
         yield PING
         try:
             told = self._runs.follow_on(run, after=after, stays=stays, is_stored=True)
             async for batch in told:
-                numbered = await self._numbered(run, batch)
-                yield b"".join([frame(payload, number) for number, payload in numbered])
+                async for piece in self._told(run, frames, batch, after=after):
+                    yield piece
         except StoreError as error:
             yield self._broken_off(run, error)
 
     async def past(self, app: App, record: RunRecord, *, after: int | None = None) -> EventStream:
         """All that is recorded of the events of a run. With `after`, those behind that sequence
-        number, in frames with numbers. Raises ConversationNotFound or StoreError."""
-        history = await self._runs.history(record)
+        number, in frames with numbers. Raises ConversationNotFound or StoreError.
+
+        It is read page by page, as the reader takes it."""
         turn = None
         if app.info.mode is AppMode.ADVANCED_CHAT:
-            said = _text_in(history)
+            said = "".join([_text_in(page) async for page in self._runs.pages(record)])
             turn = await self._conversations.past_turn(record.id, said)
-        told = await self._numbered(_run_of(record, turn), history)
-        frames = [
-            frame(payload, None if after is None else number)
-            for number, payload in told
-            if number > (after or 0)
-        ]
-        return EventStream(_at_once(b"".join(frames)), headers=run_header(record.id))
+        recorded = self._recorded(record, _run_of(record, turn), after)
+        return EventStream(recorded, headers=run_header(record.id))
+
+    async def _recorded(
+        self, record: RunRecord, run: Run, after: int | None
+    ) -> AsyncGenerator[bytes, None]:
+        frames = self._frames_of(run)
+        try:
+            async with aclosing(self._runs.pages(record)) as pages:
+                async for page in pages:
+                    async for piece in self._told(run, frames, page, after=after):
+                        yield piece
+        except StoreError as error:
+            yield self._broken_off(run, error)
 
     async def _audio(self, run: Run, narration: Narration) -> AsyncGenerator[bytes, None]:
         """In pieces that no client finds too long for a line."""
@@ -175,32 +188,33 @@ class Streams:
             frames = self._frames[run.id] = RunFrames(teller(run), self._wire.encode)
         return frames
 
-    async def _told(self, run: Run, frames: RunFrames, batch: Sequence[NumberedEvent]) -> bytes:
-        """`batch` as frames; behind the end of a turn follows what became of its message."""
-        told = frames.batch(batch)
-        for _, payload in await self._end_of_turn(run, batch):
-            told += frame(self._wire.encode(payload))
-        return told
-
-    async def _numbered(self, run: Run, batch: Sequence[NumberedEvent]) -> list[tuple[int, bytes]]:
-        """The payloads of `batch` with their numbers. What follows the end of a turn is numbered
-        on, so that it can be missed and found again like any event."""
-        tell = teller(run)
-        told = [(number, payload) for number, event in batch if (payload := tell(event))]
-        told += await self._end_of_turn(run, batch)
-        return [(number, self._wire.encode(payload)) for number, payload in told]
+    async def _told(
+        self, run: Run, frames: RunFrames, batch: list[NumberedEvent], *, after: int | None = None
+    ) -> AsyncGenerator[bytes, None]:
+        """`batch` as frames, taken out of it; behind the end of a turn follows what became of its
+        message. With `after`, those behind that sequence number, with numbers: what follows an end
+        is numbered on, so that it can be missed and found again like any event."""
+        ending = _ending_in(batch)
+        if after is not None:
+            batch[:] = [entry for entry in batch if entry[0] > after]
+        if batch:
+            for piece in frames.pieces(batch, are_numbered=after is not None):
+                yield piece
+        for number, payload in await self._end_of_turn(run, ending):
+            if after is None or number > after:
+                yield frame(self._wire.encode(payload), None if after is None else number)
 
     async def _end_of_turn(
-        self, run: Run, batch: Sequence[NumberedEvent]
+        self, run: Run, ending: tuple[int, RunStatus, str | None] | None
     ) -> list[tuple[int, Payload]]:
         """In the order that was recorded; newer versions of Dify tell the end of the run last."""
         turn = run.turn
-        number, finished = batch[-1] if batch else (0, None)
-        if turn is None or not isinstance(finished, RunFinished):
+        if turn is None or ending is None:
             return []
+        number, status, error = ending
         envelope = turn_envelope(run, turn)
-        if finished.status is RunStatus.FAILED:
-            return [(number + 1, turn_failed(envelope, run_failed(finished.error)))]
+        if status is RunStatus.FAILED:
+            return [(number + 1, turn_failed(envelope, run_failed(error)))]
         message = await self._conversations.answer_of(run.id)
         if message is None:
             return []
@@ -226,12 +240,14 @@ class Streams:
         return frame(self._wire.encode(error_payload(error, run)))
 
 
+def _ending_in(batch: Sequence[NumberedEvent]) -> tuple[int, RunStatus, str | None] | None:
+    """The number of the run's end, and how it ended."""
+    number, last = batch[-1]
+    return (number, last.status, last.error) if isinstance(last, RunFinished) else None
+
+
 def _text_in(batch: Sequence[NumberedEvent]) -> str:
     return "".join([event.text for _, event in batch if isinstance(event, TextChunk)])
-
-
-async def _at_once(frames: bytes) -> AsyncGenerator[bytes, None]:
-    yield frames
 
 
 def _run_of(record: RunRecord, turn: Turn | None) -> Run:
