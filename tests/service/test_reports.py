@@ -3,7 +3,10 @@
 import asyncio
 import json
 import logging
+import re
 import sqlite3
+import subprocess
+import sys
 from base64 import b64encode
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing
@@ -19,8 +22,10 @@ from graphmill.service import reports
 from graphmill.storage.database import FILE_NAME
 from tests.models.stand_ins import in_turn
 from tests.outbound.local_server import LocalServer, Received, local_server, reply
+from tests.server_process import free_port
 from tests.service.world import echo, opened, run, start, waiting
 
+PAGE = Path(__file__).parents[2] / "docs" / "durable-runs.md"
 SECRET = "whsec_" + b64encode(b"a key of twenty-four bytes").decode()
 
 
@@ -62,6 +67,8 @@ async def until_logged(text: str) -> AsyncIterator[None]:
                 is_told.set()
 
     listener = Listener()
+    level = reports.logger.level
+    reports.logger.setLevel(logging.INFO)
     reports.logger.addHandler(listener)
     try:
         yield
@@ -69,6 +76,7 @@ async def until_logged(text: str) -> AsyncIterator[None]:
             await is_told.wait()
     finally:
         reports.logger.removeHandler(listener)
+        reports.logger.setLevel(level)
 
 
 async def test_end_of_a_run_is_reported_as_run_detail_shows_it(tmp_path: Path) -> None:
@@ -101,6 +109,29 @@ async def test_receivers_can_verify_a_report(tmp_path: Path) -> None:
     assert told == json.loads(report.body)
     with pytest.raises(WebhookVerificationError):
         Webhook(SECRET).verify(report.body.replace(b"Ann", b"Bob"), report.headers)
+
+
+async def test_receiver_of_the_page_takes_reports(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reports, "PAUSES", (0.1,) * 50)
+    [source] = re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL)
+    [key] = re.findall(r'b64decode\("(.*?)"\)', source)
+    port = free_port()
+    receiver = await asyncio.create_subprocess_exec(
+        sys.executable, "-uc", source.replace("9000", str(port)),
+        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    app = reported(tmp_path, f"http://127.0.0.1:{port}")
+    app["webhook"]["secret"] = f"whsec_{key}"
+    try:
+        async with opened(tmp_path, app) as services, until_logged("is reported to the webhook"):
+            await run(services, {"q": "Ann"})
+        assert receiver.stdout is not None
+        assert b"succeeded\n" == await receiver.stdout.readline()
+    finally:
+        receiver.kill()
+        await receiver.wait()
 
 
 @pytest.mark.parametrize(
