@@ -18,7 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -45,6 +45,12 @@ def source() -> Iterator[int]:
             process.terminate()
 
 
+def serve_command(config: Path, port: int) -> list[str]:
+    return [
+        sys.executable, "-m", "graphmill", "serve", "--config", str(config), "--port", str(port)
+    ]  # fmt: skip
+
+
 @contextmanager
 def graphmill(model_port: int) -> Iterator[tuple[int, int]]:
     """(port, process id)"""
@@ -59,20 +65,21 @@ def graphmill(model_port: int) -> Iterator[tuple[int, int]]:
             f"models: [{{provider: openai, kind: openai, base_url: '{base_url}', api_key: x}}]\n"
         )
         port = free_port()
-        command = [sys.executable, "-m", "graphmill", "serve", "--config", str(config)]
-        with server([*command, "--port", str(port)], port) as pid:
+        with server(serve_command(config, port), port) as pid:
             time.sleep(1)
             yield port, pid
 
 
-async def texts(port: int, path: str, order: str) -> AsyncIterator[str]:
+async def texts(
+    port: int, path: str, order: str, *, key: str = "app-bench"
+) -> AsyncGenerator[str, None]:
     """The pieces of text that a stream brings, of a run or of a model."""
     messages = [{"role": "user", "content": order}]
     body = {"messages": messages} if path == MODEL else {"inputs": {"q": order}}
     content = json.dumps({**body, "response_mode": "streaming", "user": "bench"}).encode()
     reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=1 << 20)
     writer.write(
-        f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer app-bench\r\n"
+        f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {key}\r\n"
         f"Content-Type: application/json\r\nContent-Length: {len(content)}\r\n\r\n".encode()
         + content
     )
