@@ -30,6 +30,9 @@ TITLES: Final = {
     "W1L": "a chain of 200 templates",
     "W2": "50 templates in parallel and a join",
     "W3": "a ladder of 10 if-else nodes",
+    "W4S": "an iteration over 50 items",
+    "W4": "an iteration over 1000 items",
+    "W4P": "an iteration over 1000 items, 10 at a time",
     "W5": "20 http-request nodes in parallel, each of 100 ms",
     "W5c": "200 runs at once of an http-request of 100 ms and a template",
     "load W1": "the file of W1 read and built",
@@ -37,7 +40,7 @@ TITLES: Final = {
 }
 PEERS: Final = {
     "graphon": set(TITLES),
-    "langgraph": {"W0", "W1", "W1L", "W2", "W3", "W5", "W5c"},
+    "langgraph": {"W0", "W1", "W1L", "W2", "W3", "W4S", "W4", "W4P", "W5", "W5c"},
     "haystack": {"W0", "W1", "W1L", "W2", "W3"},
     "burr": {"W0", "W1", "W1L", "W3"},
 }
@@ -69,6 +72,18 @@ class AtMost:
     milliseconds: float
 
 
+@dataclass(frozen=True, slots=True)
+class Growth:
+    """One of many needs at most so many times the CPU of one of few."""
+
+    name: str
+    of: str
+    few: tuple[str, int]
+    """The workload and its count."""
+    many: tuple[str, int]
+    times: float
+
+
 AGAINST: Final = (
     Against("T1", "W1", "graphon", "cpu_ms", 40),
     Against("T1", "W1", "graphon", "wall_ms", 60),
@@ -80,6 +95,7 @@ AGAINST: Final = (
     Against("T3", "W3", "graphon", "cpu_ms", 45),
     Against("T3", "W3", "langgraph", "cpu_ms", 35),
     Against("T3", "W3", "burr", "cpu_ms", 4),
+    Against("T4", "W4", "graphon", "cpu_ms", 150),
     Against("T5", "W5", "graphon", "cpu_ms", 100),
     Against("T5", "W5", "langgraph", "cpu_ms", 1),
     Against("T5", "W5c", "graphon", "cpu_ms", 60),
@@ -90,9 +106,10 @@ AT_MOST: Final = (
     AtMost("T5", "W5", "wall_ms", 108),
     AtMost("T5", "W5c", "wall_ms", 250),
 )
-PER_NODE_GROWTH: Final = 1.15
-"""T2: a node of W1L against one of W1."""
-NODES: Final = {"W1": 22, "W1L": 202}
+GROWTHS: Final = (
+    Growth("T2", "node", ("W1", 22), ("W1L", 202), 1.15),
+    Growth("T4", "item", ("W4S", 50), ("W4", 1000), 1.1),
+)
 CALLS: Final = {"W0": 250, "W1": 3000}
 """T12."""
 
@@ -164,14 +181,16 @@ def verdict(met: bool) -> str:
     return "met" if met else "MISSED"
 
 
-def print_growth(found: dict[str, Rounds]) -> None:
+def print_growth(growth: Growth, found: dict[str, Rounds]) -> None:
     small, large = (
-        [each["cpu_ms"] / NODES[workload] for each in found[workload][OURS]]
-        for workload in ("W1", "W1L")
+        [each["cpu_ms"] / count for each in found[workload][OURS]]
+        for workload, count in (growth.few, growth.many)
     )
-    growth = statistics.median(b / a for a, b in zip(small, large, strict=True))
-    met = verdict(growth <= PER_NODE_GROWTH)
-    print(f"\nA node of 200 against one of 20: {growth:.2f}×  T2 ≤ {PER_NODE_GROWTH}×: {met}")
+    times = statistics.median(b / a for a, b in zip(small, large, strict=True))
+    print(
+        f"\nA {growth.of} of {growth.many[1]} against one of {growth.few[1]}: {times:.2f}×  "
+        f"{growth.name} ≤ {growth.times}×: {verdict(times <= growth.times)}"
+    )
 
 
 def print_calls() -> None:
@@ -193,8 +212,9 @@ def main() -> None:
         engines = [OURS, *(peer for peer in present if workload in PEERS[peer])]
         found[workload] = measure_rounds(workload, engines, arguments.rounds)
         print("\n".join(table(workload, found[workload])), flush=True)
-    if NODES.keys() <= found.keys():
-        print_growth(found)
+    for growth in GROWTHS:
+        if {growth.few[0], growth.many[0]} <= found.keys():
+            print_growth(growth, found)
     print_calls()
 
 

@@ -1,7 +1,8 @@
 """The workflows that every engine here runs, as Dify files.
 
 W0 start → end; W1 a chain of 20 templates; W1L of 200; W2 50 templates in parallel and a join; W3 a
-ladder of 10 if-else nodes; W5 20 http-request nodes in parallel, each answered after 100 ms; W5c
+ladder of 10 if-else nodes; W4 an iteration with a template over 1000 items, W4S over 50, W4P over
+1000 and 10 of them at a time; W5 20 http-request nodes in parallel, each answered after 100 ms; W5c
 200 runs at once of an http-request and a template. `load W1` and `load W2` read and build the file
 and run nothing.
 """
@@ -19,6 +20,10 @@ BATCHES: Final = 3
 AT_ONCE: Final = frozenset({"W5c"})
 """The workloads whose runs all run at the same time."""
 LOADS: Final = {"load W1": "W1", "load W2": "W2"}
+ITEMS: Final = {"W4S": 50, "W4": 1000, "W4P": 1000}
+"""What the iterations go through."""
+ITEMS_AT_ONCE: Final = 10
+"""Of W4P."""
 EXPECTED: Final = {
     "W0": "x",
     "W1": "x" + "." * 20,
@@ -27,8 +32,14 @@ EXPECTED: Final = {
     "W3": "x",
     "W5": '{"ok":true}',
     "W5c": '{"ok":true}.',
+    **{workload: [f"{number}." for number in range(count)] for workload, count in ITEMS.items()},
 }
-"""The output `out` for the input `q` = "x"."""
+"""The output `out`."""
+
+
+def question(workload: str) -> str | list[str]:
+    """The input `q`."""
+    return [str(number) for number in range(ITEMS[workload])] if workload in ITEMS else "x"
 
 
 def document(workload: str, url: str) -> str:
@@ -44,6 +55,10 @@ def document(workload: str, url: str) -> str:
             return fan_out(50)
         case "W3":
             return ladder(10)
+        case "W4" | "W4S":
+            return iteration(1)
+        case "W4P":
+            return iteration(ITEMS_AT_ONCE)
         case "W5":
             return parallel_http(20, url)
         case "W5c":
@@ -226,6 +241,29 @@ def ladder(steps: int) -> str:
     return _document(
         "W3", [*nodes, _end(out=["start", "q"])], [*edges, _edge(previous, "end", handle)]
     )
+
+
+def iteration(at_once: int) -> str:
+    """start → iteration (template) → end"""
+    around = _node(
+        "it",
+        "iteration",
+        iterator_selector=["start", "q"],
+        output_selector=["t", "output"],
+        output_type="array[string]",
+        start_node_id="itstart",
+        is_parallel=at_once > 1,
+        parallel_nums=at_once,
+        error_handle_mode="terminated",
+        flatten_output=False,
+    )
+    beginning = _node("itstart", "iteration-start", isInIteration=True)
+    template = _template("t", ["it", "item"])
+    template["data"] |= {"isInIteration": True, "iteration_id": "it"}
+    for node in (beginning, template):
+        node["parentId"] = "it"
+    edges = [_edge("start", "it"), _edge("itstart", "t"), _edge("it", "end")]
+    return _document("W4", [around, beginning, template, _end(out=["it", "output"])], edges)
 
 
 def parallel_http(width: int, url: str) -> str:

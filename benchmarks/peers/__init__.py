@@ -19,12 +19,12 @@ def templates(count: int) -> list[jinja2.Template]:
     return [jinja2.Template("{{ x }}.") for _ in range(count)]
 
 
-def check(found: object, expected: str) -> None:
+def check(found: object, expected: object) -> None:
     if found != expected:
         raise SystemExit(f"wrong result: {found!r}")
 
 
-def one_by_one(run: Callable[[], Awaitable[object]], expected: str) -> Prepare:
+def one_by_one(run: Callable[[], Awaitable[object]], expected: object) -> Prepare:
     def prepare(runs: int) -> Batch:
         async def batch() -> None:
             for _ in range(runs):
@@ -35,7 +35,7 @@ def one_by_one(run: Callable[[], Awaitable[object]], expected: str) -> Prepare:
     return prepare
 
 
-def all_at_once(run: Callable[[], Awaitable[object]], expected: str) -> Prepare:
+def all_at_once(run: Callable[[], Awaitable[object]], expected: object) -> Prepare:
     def prepare(runs: int) -> Batch:
         async def batch() -> None:
             for found in await asyncio.gather(*(run() for _ in range(runs))):

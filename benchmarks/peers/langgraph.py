@@ -8,16 +8,20 @@ from typing import Annotated, Any, Final, TypedDict
 import aiohttp
 import jinja2
 from langgraph.graph import END, START, StateGraph
+from langgraph.types import Send
 
 from peers import Prepare, all_at_once, one_by_one, templates
-from workloads import AT_ONCE, EXPECTED
+from workloads import AT_ONCE, EXPECTED, ITEMS_AT_ONCE, question
 
-RUNS: Final = {"W0": 200, "W1": 40, "W1L": 4, "W2": 40, "W3": 40, "W5": 5, "W5c": 200}
+RUNS: Final = {
+    "W0": 200, "W1": 40, "W1L": 4, "W2": 40, "W3": 40, "W4S": 20, "W4": 2, "W4P": 2,
+    "W5": 5, "W5c": 200,
+}  # fmt: skip
 
 
 class State(TypedDict):
-    q: str
-    out: str
+    q: str | list[str]
+    out: str | list[str]
     parts: Annotated[list[str], operator.add]
 
 
@@ -29,9 +33,12 @@ def build(workload: str, url: str) -> Prepare:
     graph = StateGraph(State)
     BUILDERS[workload](graph, url)
     app = graph.compile()
+    config: dict[str, Any] = {"recursion_limit": 2000}
+    if workload == "W4P":
+        config["max_concurrency"] = ITEMS_AT_ONCE
 
     async def run() -> object:
-        result = await app.ainvoke({"q": "x", "parts": []}, {"recursion_limit": 500})
+        result = await app.ainvoke({"q": question(workload), "parts": []}, config)
         return result["out"]
 
     repeat = all_at_once if workload in AT_ONCE else one_by_one
@@ -87,12 +94,45 @@ def _ladder(graph: StateGraph[State], url: str) -> None:
     graph.add_edge("end", END)
 
 
+def _one_by_one(graph: StateGraph[State], url: str) -> None:
+    async def item(state: State) -> Change:
+        return {"parts": [template.render(x=state["q"][len(state["parts"])])]}
+
+    def onward(state: State) -> str:
+        return "item" if len(state["parts"]) < len(state["q"]) else "end"
+
+    (template,) = templates(1)
+    graph.add_node("item", item)
+    graph.add_node("end", _collect)
+    graph.add_edge(START, "item")
+    graph.add_conditional_edges("item", onward, ["item", "end"])
+    graph.add_edge("end", END)
+
+
+def _some_at_once(graph: StateGraph[State], url: str) -> None:
+    async def item(one: str) -> Change:
+        return {"parts": [template.render(x=one)]}
+
+    def each(state: State) -> list[Send]:
+        return [Send("item", one) for one in state["q"]]
+
+    (template,) = templates(1)
+    graph.add_node("item", item)
+    graph.add_node("end", _collect)
+    graph.add_conditional_edges(START, each, ["item"])
+    graph.add_edge("item", "end")
+    graph.add_edge("end", END)
+
+
 BUILDERS: Final = {
     "W0": _no_op,
     "W1": _chain(20),
     "W1L": _chain(200),
     "W2": _fan_out,
     "W3": _ladder,
+    "W4S": _one_by_one,
+    "W4": _one_by_one,
+    "W4P": _some_at_once,
     "W5": _http,
     "W5c": _http_then_template,
 }
@@ -115,6 +155,10 @@ def _parallel(graph: StateGraph[State], nodes: list[Node]) -> None:
 
 async def _answer(state: State) -> Change:
     return {"out": state["q"]}
+
+
+async def _collect(state: State) -> Change:
+    return {"out": state["parts"]}
 
 
 async def _nothing(state: State) -> Change:
