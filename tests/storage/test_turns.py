@@ -10,6 +10,7 @@ from graphmill.engine.events import (
     Event,
     Execution,
     NodeFinished,
+    NodeStarted,
     NodeStatus,
     ResourcesRetrieved,
     RunStatus,
@@ -116,6 +117,22 @@ async def test_turn_is_stored_whatever_its_commits(database: Database, commits: 
         (each.belongs_to, each.file) for each in message.files
     ]
     assert {"count": 2, "notes": []} == await values_of(database, run)
+
+
+async def test_what_a_node_said_that_runs_again_counts_once(database: Database) -> None:
+    run = new_turn()
+    again = node("llm")
+    start, piece = NodeStarted(again.execution), TextChunk(("n", "text"), "hel")
+    await store(database, run, [started(run), *said("Well, "), start, piece])
+    journal, feed = SqlJournal(database, clock=lambda: CREATED_AT), Feed(run.id, epoch=2)
+    journal.open(run, feed, history=await journal.history(run.id))
+    for event in (TextChunk(("n", "text"), "hello"), again, finished()):
+        feed.append(event)
+    journal.post(feed)
+    await journal.committed(feed)
+    message = await MessageStore(database).find_by_run(run.id)
+    assert message is not None
+    assert "Well, hello" == message.answer
 
 
 async def test_failed_turn_keeps_what_was_said_and_why_it_failed(database: Database) -> None:

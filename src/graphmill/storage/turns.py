@@ -1,13 +1,16 @@
 """A turn as it is stored: what a run of a chatflow adds to its conversation, in its commits."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+from dataclasses import astuple
 from typing import Any, Final, TypeAlias
 
 from sqlalchemy import ClauseElement, bindparam, update
 from sqlalchemy.dialects.sqlite import insert
 
 from graphmill.engine.events import (
+    FramePosition,
     NodeFinished,
+    NodeStarted,
     ResourcesRetrieved,
     RunFinished,
     RunPaused,
@@ -117,8 +120,24 @@ class TurnRecorder:
             yield from self._files_of(FROM_APP, self._files)
 
     def recall(self, history: Sequence[NumberedEvent]) -> None:
-        """Take what an earlier process recorded; it is written."""
-        for _ in self.changes(history):
+        """Take what an earlier process recorded; it is written. Nodes that were under way run
+        again, so what they have said is said again, and does not count."""
+        under_way: set[Hashable] = set()
+        for _, event in history:
+            match event:
+                case NodeStarted(execution):
+                    under_way.add(_place(execution.node_id, execution.position))
+                case NodeFinished(execution):
+                    under_way.discard(_place(execution.node_id, execution.position))
+                case _:
+                    pass
+        kept = [
+            (number, event)
+            for number, event in history
+            if not isinstance(event, TextChunk)
+            or _place(event.selector[0], event.position) not in under_way
+        ]
+        for _ in self.changes(kept):
             pass
 
     def _take_node(self, event: NodeFinished) -> None:
@@ -222,3 +241,8 @@ class TurnRecorder:
                     "file": pack(file).decode(),
                 },
             )
+
+
+def _place(node_id: str, position: FramePosition | None) -> Hashable:
+    """Where a node runs: it runs there once at a time."""
+    return node_id, None if position is None else astuple(position)
