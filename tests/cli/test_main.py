@@ -11,6 +11,7 @@ from graphmill import __version__
 from graphmill.cli.main import app
 from graphmill.errors import ConfigInvalid, InvalidParameter
 from tests.dsl.files import edges, node, workflow_text
+from tests.forms import approval, asking, end, start
 from tests.service.world import TEXT, echo, waiting
 
 NUMBER = {"variable": "n", "type": "number"}
@@ -29,8 +30,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 KIT = Path(__file__).parent.parent / "conformance" / "apps"
 
 
-def invoke(*arguments: str) -> Result:
-    return CliRunner().invoke(app, arguments, catch_exceptions=False)
+def invoke(*arguments: str, typed: str = "") -> Result:
+    return CliRunner().invoke(app, arguments, input=typed, catch_exceptions=False)
 
 
 def test_version_is_told() -> None:
@@ -64,6 +65,47 @@ def test_run_asks_a_chatflow_its_question() -> None:
     assert "answer: Echo: Hi there\n" in invoke("run", path, "-i", "query=Hi there").stdout
     with pytest.raises(InvalidParameter, match="query is required in input form"):
         invoke("run", path)
+
+
+def test_run_asks_the_terminal_what_a_form_asks(folder: Path) -> None:
+    (folder / "hi.yml").write_text(approval())
+    result = invoke("run", "hi.yml", "-i", "topic=tea", "--json", typed="fine\nok\n")
+    said = {"said": "fine", "how": "Approve", "whole": "Approve tea? fine"}
+    assert (0, said) == (result.exit_code, json.loads(result.stdout))
+    assert "Approve tea? [note]" in result.stderr
+    assert "ok: Approve" in result.stderr
+
+
+def test_run_asks_again_until_the_answer_fits(folder: Path) -> None:
+    team = {"type": "constant", "value": ["red", "blue"]}
+    inputs = [
+        {"type": "select", "output_variable_name": "team", "option_source": team},
+        {"type": "file", "output_variable_name": "doc", "allowed_file_types": ["document"]},
+        {"type": "file-list", "output_variable_name": "docs", "number_limits": 2},
+    ]
+    nodes = [start(), asking(inputs=inputs), end(docs="h.docs", doc="h.doc", team="h.team")]
+    text = workflow_text(nodes, edges("start>h", "h:ok>end"))
+    (folder / "hi.yml").write_text(text)
+    for name in ("a.txt", "b.txt"):
+        (folder / name).write_text(name)
+    first = "green\nred\ngone.txt\n"
+    second = "blue\na.txt\na.txt,a.txt,b.txt\nok\n"
+    third = "blue\na.txt\na.txt, b.txt\nok\n"
+    result = invoke("run", "hi.yml", "--json", typed=first + second + third)
+
+    assert "doc: there is no file gone.txt." in result.stderr
+    assert "it takes at most 2 files" in result.stderr
+    outputs = json.loads(result.stdout)
+    assert "blue" == outputs["team"]
+    assert ["a.txt", "b.txt"] == [file["filename"] for file in outputs["docs"]]
+    assert "a.txt" == outputs["doc"]["filename"]
+
+
+def test_run_of_a_form_that_nobody_fills_in_fails(folder: Path) -> None:
+    (folder / "hi.yml").write_text(approval())
+    result = invoke("run", "hi.yml")
+    assert (1, "") == (result.exit_code, result.stdout)
+    assert "paused: nobody filled in the form." in result.stderr
 
 
 def test_run_prints_json_and_nothing_else_on_stdout(folder: Path) -> None:

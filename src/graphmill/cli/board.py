@@ -17,6 +17,7 @@ from graphmill.engine.events import (
     NodeStarted,
     NodeStatus,
     RunFinished,
+    RunPaused,
     TextChunk,
 )
 
@@ -29,7 +30,7 @@ _MARKS: Final = {
     NodeStatus.FAILED: Text("✗", "red"),
 }
 _LEFT: Final = Text("–", "dim")
-"""Of a node that was at work when the run ended."""
+"""Of a node that was at work when the run ended, or waits for a person."""
 
 
 @dataclass(slots=True)
@@ -73,7 +74,7 @@ class Board:
                 line.error = event.error or ""
             case TextChunk():
                 self._text = (self._text + event.text)[-SHOWN_TEXT:]
-            case RunFinished():
+            case RunFinished() | RunPaused():
                 self._text = ""
                 for line in self._lines.values():
                     if line.ended_at is None:

@@ -75,13 +75,17 @@ def _with_files(variable: StartVariable | None, value: Any, files: LooseFiles) -
 
 
 def _mapping(variable: StartVariable, value: Any, files: LooseFiles) -> Any:
-    if not isinstance(value, str):
-        return value
+    return file_mapping(variable.name, value, files) if isinstance(value, str) else value
+
+
+def file_mapping(name: str, value: str, files: LooseFiles) -> dict[str, str]:
+    """How a request would name the file at the path or URL `value`, for the input `name`. Raises
+    typer.BadParameter."""
     if value.startswith(_REMOTE):
         return {"transfer_method": TransferMethod.REMOTE_URL.value, "url": value}
     path = Path(value)
     if not path.is_file():
-        raise typer.BadParameter(f"{variable.name}: there is no file {value}.", param_hint="-i")
+        raise typer.BadParameter(f"{name}: there is no file {value}.", param_hint="-i")
     return {
         "transfer_method": TransferMethod.LOCAL_FILE.value,
         "upload_file_id": files.add(path),

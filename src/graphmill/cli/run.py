@@ -12,10 +12,11 @@ from rich.console import Console
 from rich.live import Live
 
 from graphmill.cli.board import Board
+from graphmill.cli.form import fill_in
 from graphmill.cli.inputs import collect_inputs
 from graphmill.config import Settings
 from graphmill.dsl.problems import format_text
-from graphmill.engine.events import RunFinished, RunStatus
+from graphmill.engine.events import RunFinished, RunPaused, RunStatus
 from graphmill.engine.fanout import Feed
 from graphmill.errors import WorkflowInvalid
 from graphmill.jsontext import encode
@@ -66,15 +67,22 @@ async def _run(
             return 1
         inputs = collect_inputs(bench_variables(workflow), assignments, inputs_path, bench.files)
         feed = await bench.start(path.stem, content, workflow, plan, inputs)
-        end = await _watch(bench, feed)
+        while isinstance(end := await _watch(bench, feed), RunPaused):
+            try:
+                for kept in bench.forms.waiting():
+                    bench.forms.fill_in(kept, await fill_in(kept.form, bench.files))
+            except EOFError:
+                typer.echo("paused: nobody filled in the form.", err=True)
+                return 1
+            feed = await bench.go_on(feed)
     typer.echo(_as_json(end.outputs) if as_json else _as_text(end.outputs), nl=False)
     if end.error is not None:
         typer.echo(f"{end.status}: {end.error}", err=True)
     return EXIT_STATUS.get(end.status, 1)
 
 
-async def _watch(bench: Bench, feed: Feed) -> RunFinished:
-    """Draw the run until it has ended; Ctrl-C stops it."""
+async def _watch(bench: Bench, feed: Feed) -> RunFinished | RunPaused:
+    """Draw the run until it has ended or waits for a person; Ctrl-C stops it."""
     board = Board()
     # Windows has no signal handlers on the loop: there, Ctrl-C ends the program.
     with suppress(NotImplementedError):

@@ -2,12 +2,13 @@
 
 import time
 from collections.abc import AsyncIterator, Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Any, Final
 
 from graphmill.dsl.model import AppMode, Workflow
 from graphmill.engine.driver import RunLimits
-from graphmill.engine.fanout import Feed
+from graphmill.engine.fanout import EPOCH_SHIFT, Feed
 from graphmill.engine.plan import Plan
 from graphmill.engine.run import Run, Turn
 from graphmill.ids import app_id_of, end_user_id_of, new_id, workflow_id_of
@@ -17,6 +18,7 @@ from graphmill.ports.runs import Journal, NumberedEvent
 from graphmill.service.dispatcher import Dispatcher
 from graphmill.service.inputs import read_inputs
 from graphmill.service.loose_files import LooseFiles
+from graphmill.service.loose_forms import LooseForms
 from graphmill.variables.inputs import StartVariable, VariableType
 from graphmill.variables.values import Value
 
@@ -56,8 +58,10 @@ class Bench:
     def __init__(
         self, ports: NodePorts, files: LooseFiles, journal: Journal, *, limits: RunLimits
     ) -> None:
-        self.ports = ports
+        self.forms = LooseForms()
+        self.ports = replace(ports, forms=self.forms)
         self.files = files
+        self._ordered: dict[str, tuple[Run, Plan]] = {}
         self._journal = journal
         self._dispatcher = Dispatcher(journal, limits=limits)
 
@@ -80,12 +84,21 @@ class Bench:
             created_at=time.time(),
             turn=_turn(workflow, values) if _is_chat(workflow) else None,
         )
+        self._ordered[run.id] = (run, plan)
         feed = Feed(run.id)
         self._dispatcher.submit(run, plan, feed)
         return feed
 
+    async def go_on(self, feed: Feed) -> Feed:
+        """Go on with a run that has paused."""
+        run, plan = self._ordered[feed.run_id]
+        history = await self._journal.history(run.id)
+        later = Feed(run.id, epoch=(history[-1][0] >> EPOCH_SHIFT) + 1)
+        self._dispatcher.submit(run, plan, later, history=[event for _, event in history])
+        return later
+
     def follow(self, feed: Feed) -> AsyncIterator[list[NumberedEvent]]:
-        """The events of the run in batches, until it has ended."""
+        """The events of the run in batches, until it has ended or paused."""
         history = partial(self._journal.history, feed.run_id)
         return feed.follow(lambda position: history(after=position))
 
