@@ -254,6 +254,22 @@ def test_dates_asks_the_calendar_before_it_answers(server: ServerProcess) -> Non
     assert finish(events)["outputs"]["answer"].startswith("You said: Which day?")
 
 
+def test_approval_waits_for_the_answer_of_a_person(server: ServerProcess) -> None:
+    key, body = example("approval")
+    comment = (ROOT / "workflows" / "approval.yml").read_text().replace("\n#", "\n")
+    answer = json.loads(re.findall(r"-d '(.*?)'", comment, re.DOTALL)[1])
+    with server.client(key) as client:
+        paused = client.post("/v1/workflows/run", json=body).json()
+        [form] = paused["data"]["reasons"]
+        page = client.get(f"/form/{form['form_token']}")
+        assert "<h2>A kettle for the kitchen</h2>" in page.text
+        client.post(f"/v1/form/human_input/{form['form_token']}", json=answer)
+        run_id = paused["workflow_run_id"]
+        detail = client.get(f"/v1/workflows/run/{run_id}?wait=10").json()
+    decision = "Ordered: A kettle for the kitchen, paid by kitchen."
+    assert {"decision": decision, "reason": "The old one leaks"} == detail["outputs"]
+
+
 def test_icon_of_a_built_in_tool_is_a_picture(server: ServerProcess) -> None:
     path = "/console/api/workspaces/current/tool-provider/builtin/time/icon"
     with server.client("app-dates") as client:
