@@ -40,6 +40,8 @@ def _patterns(schema: object) -> Iterator[str]:
         case list():
             for value in schema:
                 yield from _patterns(value)
+        case _:
+            pass
 
 
 @lru_cache(maxsize=1024)
@@ -105,7 +107,8 @@ def _unique_items(
             yield ValidationError(f"{instance!r} has non-unique elements")
 
 
-_Bounded: Final = extend(
+# jsonschema says nothing about the types of this one.
+_Bounded: Final = extend(  # type: ignore[no-untyped-call]
     Draft7Validator,
     {
         "pattern": _pattern,
