@@ -2,6 +2,7 @@
 and what they leave to others meanwhile."""
 
 import asyncio
+import gc
 import logging
 import time
 from collections.abc import Callable
@@ -37,6 +38,10 @@ def deaf(node_id: str, released: asyncio.Event) -> Scripted:
                 continue
 
     return waiting(node_id, work)
+
+
+async def naps() -> None:
+    await asyncio.sleep(0.05)
 
 
 STOP: Callable[[Driver], None] = Driver.stop
@@ -299,6 +304,29 @@ async def test_a_journal_that_fails_in_between_ends_the_run(
         await stage.driver.drive()
 
     assert RunStatus.FAILED == (await stage.told()).status
+
+
+def living(kind: type) -> int:
+    return sum(type(each) is kind for each in gc.get_objects())
+
+
+@pytest.mark.parametrize("is_stopped", [False, True], ids=["ends by itself", "is stopped"])
+async def test_a_run_is_gone_without_the_garbage_collector(is_stopped: bool) -> None:
+    gc.collect()
+    gc.disable()
+    try:
+        before = living(Driver)
+        stage = Stage(sketch("start>l l>w w>e", LLM("l", ["x"]), waiting("w", naps), E("e")))
+        async with asyncio.timeout(END_WITHIN), asyncio.TaskGroup() as tasks:
+            tasks.create_task(stage.driver.drive())
+            await stage.until("w started")
+            if is_stopped:
+                stage.driver.stop()
+        assert before + 1 == living(Driver)
+        del stage
+        assert before == living(Driver)
+    finally:
+        gc.enable()
 
 
 # --- faults and shutdown --------------------------------------------------------------------------

@@ -250,7 +250,6 @@ class Driver:
 
     def _attempt(self, work: Work) -> None:
         """Begin the first attempt of a node that waits."""
-        work.context.progress = Progress(work.execution, _Listener(self, work))
         self._launch(work, work.step.run(work.context))
 
     def _complete(self, work: Work, outcome: Outcome | Paused) -> None:
@@ -261,14 +260,12 @@ class Driver:
             self._attempt(work)
             return
         delay = self._traversal.complete(work, outcome)
-        if delay is None:
-            # Its listener holds the work, and thereby the run, in a circle that costs time to find.
-            work.context.progress = UNHEARD
-        else:
+        if delay is not None:
             assert isinstance(outcome, Failed), "only failures are tried again"
             self._launch(work, self._try_again(work, delay, outcome))
 
     def _launch(self, work: Work, attempt: Coroutine[None, None, Outcome | Paused]) -> None:
+        work.context.progress = Progress(work.execution, _Listener(self, work))
         task = asyncio.get_running_loop().create_task(attempt, name=work.execution.node_id)
         self._tasks[task] = work
         task.add_done_callback(self._land)
@@ -276,6 +273,8 @@ class Driver:
     def _land(self, task: asyncio.Task[Outcome | Paused]) -> None:
         """An attempt has ended, in whatever way."""
         work = self._tasks.pop(task)
+        # Its listener holds the work, and thereby the run, in a circle that costs time to find.
+        work.context.progress = UNHEARD
         if task.cancelled():
             outcome: Outcome | Paused = Failed("The node was cancelled.", "WorkflowNodeError")
         elif (error := task.exception()) is not None:
