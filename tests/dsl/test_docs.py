@@ -8,7 +8,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 SOURCES = [
     *(ROOT / "src/graphmill/dsl").glob("*.py"),
-    *(ROOT / "src/graphmill/nodes").glob("*.py"),
+    *(ROOT / "src/graphmill/nodes").rglob("*.py"),
     ROOT / "src/graphmill/service/reading.py",
 ]
 MAKERS = {

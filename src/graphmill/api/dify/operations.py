@@ -17,6 +17,7 @@ from graphmill.api.dify.conversations import (
     Renaming,
     VariableQuery,
 )
+from graphmill.api.dify.human_input import FormOrder
 from graphmill.api.dify.logs import LogFilter
 from graphmill.api.dify.messages import FeedbackQuery, MessageQuery, Opinion
 from graphmill.api.dify.runs import RunOrder
@@ -154,8 +155,18 @@ OPERATIONS: Final[Mapping[tuple[str, str], Operation]] = {
         "Join the event stream of a run again",
         _TEXT,
         UserIn.QUERY,
-        more_query={"include_state_snapshot": _FLAG, "after": _NUMBER_OF_EVENT},
+        more_query={
+            "include_state_snapshot": _FLAG,
+            "continue_on_pause": _FLAG,
+            "after": _NUMBER_OF_EVENT,
+        },
         media_types=(_STREAM,),
+    ),
+    ("GET", "/form/human_input/{form_token}"): Operation(
+        _RUNS, "A form that a run waits for", _object(form_content=_TEXT, expiration_time=_INTEGER)
+    ),
+    ("POST", "/form/human_input/{form_token}"): Operation(
+        _RUNS, "Fill in a form: its run goes on", _object(), UserIn.BODY, FormOrder
     ),
     ("GET", "/workflows/logs"): Operation(
         _RUNS,
