@@ -11,6 +11,7 @@ from graphmill.engine.context import NodeContext
 from graphmill.engine.outcome import Outcome, Succeeded
 from graphmill.nodes.base import NodeData, NodePorts, NodeType
 from graphmill.nodes.registry import NODE_TYPES
+from graphmill.wiring import runs
 
 
 class ChunksData(NodeData):
@@ -36,5 +37,5 @@ class Chunks:
 CHUNKS: Final = NodeType("chunks", ChunksData, Chunks)
 
 if __name__ == "__main__":
-    NODE_TYPES[CHUNKS.name] = CHUNKS
+    runs.NODE_TYPES = {**NODE_TYPES, CHUNKS.name: CHUNKS}
     main()

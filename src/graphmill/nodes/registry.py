@@ -1,55 +1,54 @@
-"""The node types that a workflow may use. A type that is not in here refuses the whole graph."""
+"""The node types that a workflow may use. A type that is not in here refuses the whole graph.
 
+Each is loaded when the first workflow has it: most servers need few of them, and `serve` starts the
+quicker."""
+
+from collections.abc import Iterator, Mapping
+from importlib import import_module
 from typing import Final
 
-from graphmill.nodes.agent.node import AGENT
-from graphmill.nodes.answer import ANSWER
-from graphmill.nodes.assigner.node import ASSIGNER
 from graphmill.nodes.base import NodeType
-from graphmill.nodes.code.node import CODE
-from graphmill.nodes.containers.ends import ITERATION_START, LOOP_END, LOOP_START
-from graphmill.nodes.containers.iteration import ITERATION
-from graphmill.nodes.containers.loop import LOOP
-from graphmill.nodes.document_extractor import DOCUMENT_EXTRACTOR
-from graphmill.nodes.end import END
-from graphmill.nodes.http_request.node import HTTP_REQUEST
-from graphmill.nodes.human_input import HUMAN_INPUT
-from graphmill.nodes.if_else import IF_ELSE
-from graphmill.nodes.knowledge_retrieval.node import KNOWLEDGE_RETRIEVAL
-from graphmill.nodes.list_operator.node import LIST_OPERATOR
-from graphmill.nodes.llm.node import LLM
-from graphmill.nodes.parameter_extractor.node import PARAMETER_EXTRACTOR
-from graphmill.nodes.question_classifier import QUESTION_CLASSIFIER
-from graphmill.nodes.start import START
-from graphmill.nodes.template_transform import TEMPLATE_TRANSFORM
-from graphmill.nodes.tool.node import TOOL
-from graphmill.nodes.variable_aggregator import VARIABLE_AGGREGATOR
 
-NODE_TYPES: Final[dict[str, NodeType]] = {
-    node_type.name: node_type
-    for node_type in (
-        AGENT,
-        ANSWER,
-        ASSIGNER,
-        CODE,
-        DOCUMENT_EXTRACTOR,
-        END,
-        HTTP_REQUEST,
-        HUMAN_INPUT,
-        IF_ELSE,
-        ITERATION,
-        ITERATION_START,
-        KNOWLEDGE_RETRIEVAL,
-        LIST_OPERATOR,
-        LLM,
-        LOOP,
-        LOOP_END,
-        LOOP_START,
-        PARAMETER_EXTRACTOR,
-        QUESTION_CLASSIFIER,
-        START,
-        TEMPLATE_TRANSFORM,
-        TOOL,
-        VARIABLE_AGGREGATOR,
-    )
+_MODULES: Final = {
+    "agent": "agent.node",
+    "answer": "answer",
+    "assigner": "assigner.node",
+    "code": "code.node",
+    "document-extractor": "document_extractor",
+    "end": "end",
+    "http-request": "http_request.node",
+    "human-input": "human_input",
+    "if-else": "if_else",
+    "iteration": "containers.iteration",
+    "iteration-start": "containers.ends",
+    "knowledge-retrieval": "knowledge_retrieval.node",
+    "list-operator": "list_operator.node",
+    "llm": "llm.node",
+    "loop": "containers.loop",
+    "loop-end": "containers.ends",
+    "loop-start": "containers.ends",
+    "parameter-extractor": "parameter_extractor.node",
+    "question-classifier": "question_classifier",
+    "start": "start",
+    "template-transform": "template_transform",
+    "tool": "tool.node",
+    "variable-aggregator": "variable_aggregator",
 }
+"""Where a type is, as the constant that has its name: IF_ELSE in if_else."""
+
+
+class _NodeTypes(Mapping[str, NodeType]):
+    def __getitem__(self, name: str) -> NodeType:
+        module = import_module(f"graphmill.nodes.{_MODULES[name]}")
+        node_type = getattr(module, name.replace("-", "_").upper())
+        assert isinstance(node_type, NodeType), "a test asks for each of them"
+        return node_type
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(_MODULES)
+
+    def __len__(self) -> int:
+        return len(_MODULES)
+
+
+NODE_TYPES: Final[Mapping[str, NodeType]] = _NodeTypes()
