@@ -10,7 +10,8 @@ import httpx
 import pytest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
-from tests.observation.stand_ins import KEY, World, attributes, config, world
+from tests.observation.stand_ins import EQUIPPED_KEY, KEY, World, attributes, config, world
+from tests.outbound.local_server import Received
 from tests.server_process import ServerProcess, running_server
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"
@@ -71,7 +72,7 @@ async def test_everything_a_request_leads_to_is_in_the_trace_of_its_caller(tmp_p
     ] == [(span, parent_of(span, outside)) for span in (going, page, fetch, model, call)]
     # And so it goes on outside.
     received = outside.asked("/page?token=hidden"), outside.asked("/v1/chat/completions")
-    assert [header_of(fetch), header_of(call)] == [each.headers["traceparent"] for each in received]
+    assert [ids_of(fetch), ids_of(call)] == [ids_sent(each) for each in received]
     assert (3, 2) == tuple(
         attributes(call)[f"gen_ai.usage.{direction}_tokens"] for direction in ("input", "output")
     )
@@ -86,8 +87,32 @@ def parent_of(span: Span, outside: World) -> Span:
     return parent
 
 
-def header_of(span: Span) -> str:
-    return f"00-{span.trace_id.hex()}-{span.span_id.hex()}-01"
+def ids_of(span: Span) -> tuple[str, str]:
+    return span.trace_id.hex(), span.span_id.hex()
+
+
+def ids_sent(received: Received) -> tuple[str, str]:
+    _, trace_id, span_id, _ = received.headers["traceparent"].split("-")
+    return trace_id, span_id
+
+
+async def test_tools_and_searches_say_what_they_are_a_part_of(tmp_path: Path) -> None:
+    async with traced(tmp_path) as (outside, client, stack):
+        run = await ask(client, "nowhere", Authorization=f"Bearer {EQUIPPED_KEY}")
+        await asyncio.to_thread(stack.close)
+    assert "a page" == run["outputs"]["found"][0]["content"]
+    parents = {
+        ids_sent(outside.asked(target)): name
+        for target, name in [
+            ("/forecast", "node tool"),
+            ("/kb/retrieval", "node knowledge-retrieval"),
+        ]
+    }
+    assert parents == {
+        ids_of(span): parent_of(span, outside).name
+        for span in outside.spans()
+        if span.name in ("GET", "POST")
+    }
 
 
 async def test_failures_are_seen_where_they_happen(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@ it was; `traces.Traces` puts something there."""
 
 from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager, nullcontext
+from typing import Final
 
 from starlette.types import ASGIApp, Scope
 
@@ -31,9 +32,12 @@ class Tracing:
         return models
 
     def http(self, client: HttpClient) -> HttpClient:
-        """What nodes fetch with."""
+        """What nodes, tools and searches of knowledge fetch with."""
         return client
 
     def calls(self, client: HttpClient) -> HttpClient:
-        """What models and tools are called with: within what is traced already."""
+        """What models are called with: within what is traced already."""
         return client
+
+
+UNTRACED: Final = Tracing()

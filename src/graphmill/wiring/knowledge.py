@@ -11,6 +11,7 @@ from graphmill.knowledge.external import ExternalSource
 from graphmill.knowledge.local import LocalSource
 from graphmill.knowledge.source import Source
 from graphmill.models.configured import ConfiguredModels
+from graphmill.observation.tracing import UNTRACED, Tracing
 from graphmill.ports.knowledge import KnowledgeStore
 from graphmill.service.loose_files import LooseFiles
 from graphmill.storage.knowledge import SqlKnowledge
@@ -25,7 +26,10 @@ if TYPE_CHECKING:
 
 @asynccontextmanager
 async def open_knowledge(
-    settings: Settings, store: KnowledgeStore, models: ConfiguredModels
+    settings: Settings,
+    store: KnowledgeStore,
+    models: ConfiguredModels,
+    tracing: Tracing = UNTRACED,
 ) -> AsyncIterator[ConfiguredKnowledge]:
     """All datasets. Each service has a client of its own, as tools have."""
     async with AsyncExitStack() as stack:
@@ -34,7 +38,8 @@ async def open_knowledge(
             if entry.kind == "local":
                 return LocalSource(entry, store, models)
             rules = service_rules(entry.endpoint)
-            return ExternalSource(entry, await stack.enter_async_context(open_client(rules)))
+            client = await stack.enter_async_context(open_client(rules))
+            return ExternalSource(entry, tracing.http(client))
 
         sources = [MappedSource(entry, await source_of(entry)) for entry in settings.knowledge]
         yield ConfiguredKnowledge(sources, models)

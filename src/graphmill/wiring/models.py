@@ -7,7 +7,7 @@ from graphmill.config import Settings
 from graphmill.config.models import ModelSettings
 from graphmill.models import demo
 from graphmill.models.configured import ConfiguredModels
-from graphmill.observation.tracing import Tracing
+from graphmill.observation.tracing import UNTRACED, Tracing
 from graphmill.outbound.guard import OutboundRules
 from graphmill.ports.files import FileVault
 from graphmill.ports.models import ModelCall
@@ -18,11 +18,10 @@ from graphmill.wiring.outbound import open_client, service_rules
 async def open_models(
     settings: Settings,
     files: FileVault,
-    tracing: Tracing | None = None,
+    tracing: Tracing = UNTRACED,
     told: Callable[[ModelCall], None] = lambda call: None,
 ) -> AsyncIterator[ConfiguredModels]:
     """The operator's models; providers without a proxy, or with the same one, share a client."""
-    tracing = tracing or Tracing()
     async with AsyncExitStack() as stack:
         clients = {
             proxy: await stack.enter_async_context(

@@ -9,7 +9,7 @@ from graphmill.errors import ConfigInvalid
 from graphmill.ids import app_id_of
 from graphmill.observation.counted import CountedJournal
 from graphmill.observation.metrics import Metrics, Values
-from graphmill.observation.tracing import Tracing
+from graphmill.observation.tracing import UNTRACED, Tracing
 from graphmill.sandbox.runner import Sandbox
 from graphmill.service.slots import Slots
 from graphmill.service.tasks.runner import TaskRunner
@@ -78,7 +78,7 @@ async def open_observation(settings: Settings) -> AsyncIterator[Observation]:
 @asynccontextmanager
 async def _open_tracing(settings: Settings, slugs: Mapping[str, str]) -> AsyncIterator[Tracing]:
     if settings.traces.endpoint is None:
-        yield Tracing()
+        yield UNTRACED
         return
     try:
         # Most servers never need it.

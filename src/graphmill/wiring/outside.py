@@ -48,7 +48,7 @@ async def open_outside(
         open_documents(settings, files) as documents,
         open_models(settings, files, observed.tracing, observed.metrics.model_called) as models,
         open_speech(settings) as speech,
-        open_tools(settings, apps, models, speech, files) as tools,
+        open_tools(settings, apps, models, speech, files, observed.tracing) as tools,
         open_knowledge(models) as knowledge,
     ):
         ports = NodePorts(

@@ -57,7 +57,8 @@ async def build(settings: Settings) -> AsyncIterator[Services]:
         files = FileAccess(uploads, http)
         end_users = EndUserStore(database)
         calls = AppCalls(end_users)
-        knowledge = partial(open_knowledge, settings, SqlKnowledge(database))
+        store = SqlKnowledge(database)
+        knowledge = partial(open_knowledge, settings, store, tracing=observed.tracing)
         outside = await enter(open_outside(settings, http, files, calls, knowledge, observed))
         # Before runs go on and store files.
         left = await storage.pruner.left_behind()
