@@ -56,6 +56,8 @@
     ├── KnowledgeError            a dataset cannot be searched, or its search failed
     │   ├── DatasetNotFound
     │   └── KnowledgeFailed
+    ├── MailFailed                a mail was not sent, and may be tried again
+    │   └── MailRefused           … or not
     ├── FormsUnavailable          nobody can be asked to fill in a form
     ├── OutboundRefused           the SSRF guard does not let a request through
     ├── RunSuspended              the server stops; the run goes on with the next one
@@ -294,6 +296,14 @@ class NoWall(CodeUnavailable):
 
 class DocumentUnreadable(GraphmillError):
     """The text of the document cannot be had; the message says why."""
+
+
+class MailFailed(GraphmillError):
+    """A mail was not sent; the message says why, in the words of the server that was to take it."""
+
+
+class MailRefused(MailFailed):
+    """Nobody has that address, or its server takes nothing from here."""
 
 
 class FormsUnavailable(GraphmillError):

@@ -8,6 +8,7 @@ from graphmill.config.documents import DocumentSettings
 from graphmill.config.http_request import HttpRequestSettings
 from graphmill.config.knowledge import KnowledgeSettings
 from graphmill.config.limits import LimitSettings
+from graphmill.config.mail import MailSettings
 from graphmill.config.models import ModelSettings
 from graphmill.config.observation import LogSettings, MetricSettings, TraceSettings
 from graphmill.config.ocs import OcsSettings
@@ -37,6 +38,7 @@ class Settings(Section):
     limits: LimitSettings = LimitSettings()
     retention: RetentionSettings = RetentionSettings()
     ocs: OcsSettings = OcsSettings()
+    mail: MailSettings = MailSettings()
     logs: LogSettings = LogSettings()
     metrics: MetricSettings = MetricSettings()
     traces: TraceSettings = TraceSettings()

@@ -16,6 +16,7 @@ from graphmill.ids import new_id
 from graphmill.ports.forms import Form, FormState, KeptForm
 from graphmill.service.apps import App
 from graphmill.service.form_answers import read_answer
+from graphmill.service.form_mails import FormMails
 from graphmill.service.inputs import Find
 from graphmill.service.recovery import Recovery
 from graphmill.storage.forms import ClosedForm, FormStore
@@ -34,11 +35,17 @@ class Forms:
     run, and let `watch` run."""
 
     def __init__(
-        self, store: FormStore, *, pause_days: float, clock: Callable[[], float] = time.time
+        self,
+        store: FormStore,
+        mails: FormMails,
+        *,
+        pause_days: float,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         """`pause_days`: a run that waits longer for a form ends; 0: it waits as long as the form
         says."""
         self._store = store
+        self._mails = mails
         self._pause_days = pause_days
         self._clock = clock
         self._recovery: Recovery
@@ -67,6 +74,7 @@ class Forms:
         )
         await self._store.add(kept, ends_run=ends_run)
         self._news.set()
+        self._mails.wake()
         return kept
 
     async def get(self, token: str, app: App | None = None) -> KeptForm:

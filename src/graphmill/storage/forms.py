@@ -57,6 +57,12 @@ _DUE: Final = (
     .order_by(forms.c.id)
     .limit(AT_A_TIME)
 )
+_UNTOLD: Final = (
+    _KEPT.where(forms.c.needs_mail, forms.c.id > bindparam("after"))
+    .order_by(forms.c.id)
+    .limit(AT_A_TIME)
+)
+_TOLD: Final = update(forms).where(forms.c.id == bindparam("form_id")).values(needs_mail=False)
 _HEARD: Final = update(forms).where(forms.c.id == bindparam("form_id")).values(is_due=False)
 
 
@@ -89,6 +95,7 @@ class FormStore:
             ends_run=ends_run,
             state=kept.state.value,
             is_due=False,
+            needs_mail=bool(kept.form.mails),
             closed_by=None,
             form=_FORM.dump_json(kept.form).decode(),
             answer=None,
@@ -102,6 +109,14 @@ class FormStore:
         """A form that waits although its run has ended counts as expired."""
         row = await self._database.fetch_one(_BY_TOKEN, token=token)
         return None if row is None else _kept(row)
+
+    async def untold(self, *, after: str) -> list[KeptForm]:
+        """Forms of which people are to be told by mail, behind the one with the id `after`."""
+        return [_kept(row) for row in await self._database.fetch_all(_UNTOLD, after=after)]
+
+    async def told(self, form_id: str) -> None:
+        """All have been told of a form."""
+        await self._database.write(_TOLD, form_id=form_id)
 
     async def close(self, form_id: str, state: FormState, answer: Answer | None = None) -> bool:
         """False when somebody else was faster."""

@@ -149,6 +149,7 @@ forms = Table(
     Column("ends_run", Boolean, nullable=False),
     Column("state", Text, nullable=False),
     Column("is_due", Boolean, nullable=False),
+    Column("needs_mail", Boolean, nullable=False),
     Column("closed_by", Text),
     Column("form", Text, nullable=False),
     Column("answer", Text),
@@ -157,12 +158,13 @@ forms = Table(
     Index("forms_by_run", "run_id"),
 )
 """What runs ask people. `ends_run`: does a run end whose form nobody fills in? `is_due`: has the
-form been closed, and its run not heard of it? `closed_by` names who closed it: the first one wins.
-"""
+form been closed, and its run not heard of it? `needs_mail`: are people to be told of it by mail?
+`closed_by` names who closed it: the first one wins."""
 
 form_is_waiting = forms.c.state == "waiting"
 Index("forms_waiting", forms.c.expires_at, sqlite_where=form_is_waiting)
 Index("forms_due", forms.c.id, sqlite_where=forms.c.is_due)
+Index("forms_untold", forms.c.id, sqlite_where=forms.c.needs_mail)
 
 uploads = Table(
     "uploads",

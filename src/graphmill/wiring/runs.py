@@ -10,11 +10,13 @@ from graphmill.config import Settings
 from graphmill.engine.driver import RunLimits
 from graphmill.nodes.base import NodePorts
 from graphmill.nodes.registry import NODE_TYPES
+from graphmill.outbound.mail import SmtpPostman
 from graphmill.service.app_calls import AppCalls
 from graphmill.service.apps import Catalog
 from graphmill.service.conversations import Conversations
 from graphmill.service.dispatcher import Dispatcher
 from graphmill.service.file_access import FileAccess
+from graphmill.service.form_mails import FormMails
 from graphmill.service.forms import Forms
 from graphmill.service.recovery import Recovery
 from graphmill.service.reload import reload_on_change
@@ -57,7 +59,10 @@ async def open_runs(
     StoreError."""
     messages, run_store, orders = MessageStore(database), RunStore(database), OrderStore(database)
     limits, tracing = settings.limits, observed.tracing
-    forms = Forms(FormStore(database), pause_days=limits.pause_days)
+    form_store = FormStore(database)
+    postman = None if settings.mail.host is None else SmtpPostman(settings.mail)
+    mails = FormMails(form_store, postman, base_url=settings.server.base_url)
+    forms = Forms(form_store, mails, pause_days=limits.pause_days)
     catalog = Catalog(
         settings.apps,
         AppStore(database),
@@ -99,6 +104,7 @@ async def open_runs(
             background.start(reporter.send_all(), name=f"webhook of app {app_id}")
         background.start(index_regularly(run_store.index_keywords), name="index")
         background.start(forms.watch(), name="forms")
+        background.start(mails.send_all(), name="mails")
         yield OpenRuns(catalog, runs, slots, conversations, forms)
 
 

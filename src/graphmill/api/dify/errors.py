@@ -119,6 +119,8 @@ ANSWERS: Final[dict[type[errors.GraphmillError], Answer]] = {
     errors.ToolFailed: Answer(400, "invalid_param"),
     errors.RunSuspended: Answer(503, "service_unavailable"),
     errors.ReplayDiverged: INTERNAL,
+    errors.MailFailed: INTERNAL,
+    errors.MailRefused: INTERNAL,
     errors.FormsUnavailable: INTERNAL,
     errors.OutboundRefused: Answer(400, "invalid_param"),
     errors.ConfigInvalid: INTERNAL,

@@ -19,6 +19,7 @@ def upgrade() -> None:
         sa.Column("ends_run", sa.Boolean(), nullable=False),
         sa.Column("state", sa.Text(), nullable=False),
         sa.Column("is_due", sa.Boolean(), nullable=False),
+        sa.Column("needs_mail", sa.Boolean(), nullable=False),
         sa.Column("closed_by", sa.Text()),
         sa.Column("form", sa.Text(), nullable=False),
         sa.Column("answer", sa.Text()),
@@ -30,6 +31,7 @@ def upgrade() -> None:
     for name, column, condition in (
         ("forms_waiting", "expires_at", "state = 'waiting'"),
         ("forms_due", "id", "is_due"),
+        ("forms_untold", "id", "needs_mail"),
     ):
         where = sa.text(condition)
         op.create_index(name, "forms", [column], sqlite_where=where, postgresql_where=where)
