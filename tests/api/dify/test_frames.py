@@ -148,7 +148,7 @@ async def test_run_that_cannot_be_stored_ends_its_stream_with_an_error(rejoined:
     live = LiveRun(RUN, Feed(RUN.id))
     streams = Streams(Unstorable(), NoConversations(), Silence(), Wire(lambda _: None))
     if rejoined:
-        stream = EventStream(streams.rest(live, now=0, snapshot=False))
+        stream = EventStream(streams.rest(live, now=0, snapshot=False, stays=False))
     else:
         stream = streams.answer(live, SpeechFeatures())
     text = await written(stream)
