@@ -117,6 +117,12 @@ class Unstorable:
         raise AssertionError("nothing may be told that is not stored")
         yield []
 
+    async def follow_on(
+        self, run: Run, *, after: int, stays: bool
+    ) -> AsyncIterator[list[NumberedEvent]]:
+        raise StoreUnreachable(f"{run.id} cannot be stored")
+        yield []
+
 
 class NoConversations:
     async def answer_of(self, run_id: str) -> None:
@@ -148,7 +154,7 @@ async def test_run_that_cannot_be_stored_ends_its_stream_with_an_error(rejoined:
     live = LiveRun(RUN, Feed(RUN.id))
     streams = Streams(Unstorable(), NoConversations(), Silence(), Wire(lambda _: None))
     if rejoined:
-        stream = EventStream(streams.rest(live, now=0, snapshot=False, stays=False))
+        stream = EventStream(streams.rest(RUN, now=0, snapshot=False, stays=False))
     else:
         stream = streams.answer(live, SpeechFeatures())
     text = await written(stream)
