@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any, Final
 
-from tests.dsl.files import edges, node, workflow_text
+from tests.dsl.files import edges, node, page, workflow_text
 from tests.nodes.containers.drawing import constant, iteration, loop
 from tests.outbound.local_server import LocalServer, Received, local_server
 
@@ -123,18 +123,8 @@ START: Final = node(
 
 def call(node_id: str, url: str, *, of: str = "", inside: str | None = None) -> Node:
     """Has an effect; `of` is what its name ends with."""
-    return node(
-        node_id,
-        "http-request",
-        parent_id=inside,
-        title=node_id,
-        method="get",
-        url=f"{url}/effect/{{{{#start.token#}}}}/{node_id}{of}",
-        headers="",
-        params="",
-        authorization={"type": "no-auth", "config": None},
-        body={"type": "none", "data": []},
-    )
+    url = f"{url}/effect/{{{{#start.token#}}}}/{node_id}{of}"
+    return page(node_id, url, parent_id=inside)
 
 
 def model(node_id: str) -> Node:

@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from graphmill.storage.database import FILE_NAME
-from tests.dsl.files import edges, node, workflow_text
+from tests.dsl.files import edges, page, workflow_text
 from tests.forms import approval, asking, end, start
 from tests.server_process import ServerProcess, events_of, running_server
 
@@ -26,11 +26,7 @@ Json = dict[str, Any]
 
 def beside_a_page(url: str) -> str:
     """Asks while another branch waits for a page."""
-    page = node(
-        "page", "http-request", title="Page", method="get", url=url, headers="", params="",
-        authorization={"type": "no-auth", "config": None}, body={"type": "none", "data": []},
-    )  # fmt: skip
-    nodes = [start(), asking(), page, end(said="h.note", status="page.status_code")]
+    nodes = [start(), asking(), page("page", url), end(said="h.note", status="page.status_code")]
     return workflow_text(nodes, edges("start>h", "start>page", "h:ok>end", "page>end"))
 
 

@@ -16,6 +16,22 @@ def node(node_id: str, node_type: str, **data: Any) -> dict[str, Any]:
     return envelope if parent_id is None else {**envelope, "parentId": parent_id}
 
 
+def page(node_id: str, url: str, **data: Any) -> dict[str, Any]:
+    """Fetches `url`."""
+    return node(
+        node_id,
+        "http-request",
+        title=node_id.capitalize(),
+        method="get",
+        url=url,
+        headers="",
+        params="",
+        authorization={"type": "no-auth", "config": None},
+        body={"type": "none", "data": []},
+        **data,
+    )
+
+
 START = node("start", "start", title="Start", variables=[])
 
 

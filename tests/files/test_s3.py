@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,6 +14,7 @@ from graphmill.errors import StoreDenied, StoreError, StoreFull, StoreUnreachabl
 from graphmill.files.s3 import PART, S3Files
 from tests.files.streams import broken, content, pieces
 from tests.server_process import free_port
+from tests.threaded_server import serving
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
@@ -106,13 +106,11 @@ def refusing(status: int, code: str) -> Iterator[str]:
         def log_message(self, *_: object) -> None:
             pass
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Refusal) as server:
-        server.daemon_threads = True
-        thread = Thread(target=server.serve_forever, args=(0.05,))
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
-        thread.join()
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Refusal)
+    # boto3 keeps its connections open; closing the server would wait for their threads.
+    server.daemon_threads = True
+    with serving(server) as url:
+        yield url
 
 
 @pytest.mark.parametrize(

@@ -1,9 +1,8 @@
 """What http-request nodes are made of and talk to in tests: an echo server, files in memory."""
 
 import json
-import threading
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import AbstractContextManager, asynccontextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -11,12 +10,12 @@ from graphmill.engine.outcome import Outcome, Succeeded
 from graphmill.engine.run import Run
 from graphmill.errors import FileNotFound
 from graphmill.nodes.base import NodePorts
-from graphmill.outbound.client import OutboundClient
-from graphmill.outbound.guard import OutboundRules
 from graphmill.ports.http import HttpLimits
 from graphmill.variables.files import File
 from tests.conformance import fakes
 from tests.nodes.running import NO_PORTS, run_waiting_node
+from tests.outbound.loopback import loopback_client
+from tests.threaded_server import serving
 
 
 class FilesInMemory:
@@ -41,18 +40,9 @@ class FilesInMemory:
         return File("custom", "tool_file", filename, size=len(content), related_id="saved-1")
 
 
-@contextmanager
-def echo_server() -> Iterator[str]:
+def echo_server() -> AbstractContextManager[str]:
     """The kit's echo server in a thread; its URL."""
-    server = fakes.Server(("127.0.0.1", 0), fakes.Echo)
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_address[1]}"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    return serving(fakes.Server(("127.0.0.1", 0), fakes.Echo))
 
 
 @asynccontextmanager
@@ -60,12 +50,9 @@ async def http_ports(
     files: FilesInMemory | None = None, limits: HttpLimits | None = None
 ) -> AsyncIterator[NodePorts]:
     """Ports with a real client that may reach loopback."""
-    client = OutboundClient(OutboundRules.parse(["127.0.0.0/8"]))
-    ports = replace(NO_PORTS, http=client, files=files or FilesInMemory())
-    try:
+    async with loopback_client() as client:
+        ports = replace(NO_PORTS, http=client, files=files or FilesInMemory())
         yield replace(ports, http_limits=limits) if limits else ports
-    finally:
-        await client.close()
 
 
 def config(url: str, **data: Any) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from typing import Any
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
-from tests.dsl.files import edges, node, workflow_text
+from tests.dsl.files import edges, node, page, workflow_text
 from tests.knowledge.stand_ins import records
 from tests.models.stand_ins import WHOLE_REPLY, streaming
 from tests.outbound.local_server import Answer, LocalServer, Received, local_server, reply
@@ -24,18 +24,8 @@ EQUIPPED_KEY = "app-equipped"
 def asking(*, retries: int = 0) -> str:
     """A file whose runs fetch the page at the input `url` and ask a model about it."""
     start = node("start", "start", title="Start", variables=[dict(URL)])
-    page = node(
-        "page",
-        "http-request",
-        title="Page",
-        method="get",
-        url="{{#start.url#}}",
-        headers="",
-        params="",
-        authorization={"type": "no-auth", "config": None},
-        body={"type": "none", "data": []},
-        retry_config={"retry_enabled": retries > 0, "max_retries": retries, "retry_interval": 1},
-    )
+    retry = {"retry_enabled": retries > 0, "max_retries": retries, "retry_interval": 1}
+    fetch = page("page", "{{#start.url#}}", retry_config=retry)
     model = node(
         "model",
         "llm",
@@ -46,7 +36,7 @@ def asking(*, retries: int = 0) -> str:
     )
     outputs = [{"variable": "text", "value_selector": ["model", "text"]}]
     end = node("end", "end", title="End", outputs=outputs)
-    return workflow_text([start, page, model, end], edges("start>page", "page>model", "model>end"))
+    return workflow_text([start, fetch, model, end], edges("start>page", "page>model", "model>end"))
 
 
 def equipped() -> str:

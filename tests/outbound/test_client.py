@@ -16,6 +16,7 @@ from graphmill.outbound.client import MAX_REDIRECTS, OutboundClient
 from graphmill.outbound.guard import OutboundRules
 from graphmill.ports.http import HttpRequest, Timeouts
 from tests.outbound.local_server import Answer, Received, local_server, reply
+from tests.outbound.loopback import loopback_client
 
 QUICK = Timeouts(connect=0.2, read=0.2, write=0.2)
 PATIENT_SECONDS = 10.0
@@ -23,9 +24,8 @@ PATIENT_SECONDS = 10.0
 
 @pytest.fixture
 async def client() -> AsyncIterator[OutboundClient]:
-    client = OutboundClient(OutboundRules.parse(["127.0.0.0/8"]))
-    yield client
-    await client.close()
+    async with loopback_client() as client:
+        yield client
 
 
 async def fetch(client: OutboundClient, request: HttpRequest, limit: int = 1000) -> bytes:

@@ -11,13 +11,13 @@ from graphmill.outbound.guard import OutboundRules
 from graphmill.outbound.remote_files import describe_remote_file
 from graphmill.variables.files import File
 from tests.outbound.local_server import Received, local_server, reply
+from tests.outbound.loopback import loopback_client
 
 
 @pytest.fixture
 async def client() -> AsyncIterator[OutboundClient]:
-    client = OutboundClient(OutboundRules.parse(["127.0.0.1"]))
-    yield client
-    await client.close()
+    async with loopback_client() as client:
+        yield client
 
 
 @pytest.mark.parametrize(

@@ -11,26 +11,14 @@ from typing import Any
 import pytest
 
 from graphmill.errors import CodeFailed, CodeUnavailable
-from graphmill.outbound.client import OutboundClient
-from graphmill.outbound.guard import OutboundRules
 from graphmill.ports.http import Timeouts
 from graphmill.sandbox.remote import DifySandbox
 from graphmill.variables.values import Value
 from tests.conformance import fakes
+from tests.outbound.loopback import loopback_client
+from tests.threaded_server import serving
 
 Reply = Callable[[dict[str, Any]], tuple[int, bytes]]
-
-
-@contextmanager
-def serving(server: ThreadingHTTPServer) -> Iterator[str]:
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_address[1]}"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
 
 
 @pytest.fixture(scope="module")
@@ -66,11 +54,8 @@ def replying(reply: Reply) -> Iterator[tuple[str, list[Any]]]:
 
 @asynccontextmanager
 async def sandbox_at(url: str, **options: Any) -> AsyncIterator[DifySandbox]:
-    client = OutboundClient(OutboundRules.parse(["127.0.0.1"]))
-    try:
+    async with loopback_client() as client:
         yield DifySandbox(url, "a key", client, **options)
-    finally:
-        await client.close()
 
 
 def envelope(**data: Any) -> bytes:

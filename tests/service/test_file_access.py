@@ -6,13 +6,12 @@ from pathlib import Path
 import pytest
 
 from graphmill.errors import FileNotFound, InvalidParameter
-from graphmill.outbound.client import OutboundClient
-from graphmill.outbound.guard import OutboundRules
 from graphmill.service.file_access import FileAccess
 from graphmill.service.services import Services
 from graphmill.storage.end_users import EndUser
 from graphmill.variables.file_references import FileReference
 from graphmill.variables.files import File, TransferMethod
+from tests.outbound.loopback import loopback_client
 from tests.service.world import USER, app_of, echo, opened, save, start
 
 
@@ -26,9 +25,8 @@ async def services(tmp_path: Path) -> AsyncIterator[Services]:
 
 @pytest.fixture
 async def files(services: Services) -> AsyncIterator[FileAccess]:
-    http = OutboundClient(OutboundRules.parse(["127.0.0.0/8"]))
-    yield FileAccess(services.uploads, http)
-    await http.close()
+    async with loopback_client() as http:
+        yield FileAccess(services.uploads, http)
 
 
 async def user_of(services: Services, name: str = USER, slug: str = "echo") -> EndUser:

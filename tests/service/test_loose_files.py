@@ -7,20 +7,18 @@ import pytest
 
 from graphmill.engine.run import Run
 from graphmill.errors import FileNotFound, InvalidParameter
-from graphmill.outbound.client import OutboundClient
-from graphmill.outbound.guard import OutboundRules
 from graphmill.service.loose_files import LooseFiles
 from graphmill.variables.file_references import FileReference
 from graphmill.variables.files import File, TransferMethod
+from tests.outbound.loopback import loopback_client
 
 RUN = Run("run", "task", "app", "workflow", "", 1, "user", "terminal", {}, 0.0)
 
 
 @pytest.fixture
 async def files() -> AsyncIterator[LooseFiles]:
-    http = OutboundClient(OutboundRules.parse(["127.0.0.0/8"]))
-    yield LooseFiles(http)
-    await http.close()
+    async with loopback_client() as http:
+        yield LooseFiles(http)
 
 
 def local(file_id: str) -> FileReference:

@@ -13,7 +13,7 @@ from graphmill.service.services import Services
 from graphmill.storage.end_users import EndUser
 from graphmill.storage.uploads import Upload
 from graphmill.wiring.server import build
-from tests.dsl.files import edges, node, workflow_text
+from tests.dsl.files import edges, node, page, workflow_text
 
 USER = "somebody"
 
@@ -35,20 +35,10 @@ def echo(*variables: Variable, output: str = "out", **workflow: Any) -> str:
 def waiting(output: str = "body") -> str:
     """A file whose runs wait for the page at the input `url`."""
     start = node("start", "start", title="Start", variables=[dict(URL)])
-    page = node(
-        "page",
-        "http-request",
-        title="Page",
-        method="get",
-        url="{{#start.url#}}",
-        headers="",
-        params="",
-        authorization={"type": "no-auth", "config": None},
-        body={"type": "none", "data": []},
-    )
+    fetch = page("page", "{{#start.url#}}")
     outputs = [{"variable": output, "value_selector": ["page", "body"]}]
     end = node("end", "end", title="End", outputs=outputs)
-    return workflow_text([start, page, end], edges("start>page", "page>end"))
+    return workflow_text([start, fetch, end], edges("start>page", "page>end"))
 
 
 def settings(folder: Path, *apps: Mapping[str, Any], **sections: Any) -> Settings:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tests.dsl.files import edges, node, workflow_text
+from tests.dsl.files import edges, node, page, workflow_text
 
 Node = dict[str, Any]
 
@@ -23,21 +23,6 @@ def _output(name: str, node_id: str, key: str, value_type: str = "string") -> No
     return {"variable": name, "value_selector": [node_id, key], "value_type": value_type}
 
 
-def _page(node_id: str, url: str, **data: Any) -> Node:
-    return node(
-        node_id,
-        "http-request",
-        title=node_id,
-        method="get",
-        url=url,
-        headers="",
-        params="",
-        authorization={"type": "no-auth", "config": None},
-        body={"type": "none", "data": []},
-        **data,
-    )
-
-
 def echo() -> str:
     start = _start(_text("input", max_length=0))
     return workflow_text([start, _end(_output("output", "start", "input"))], edges("start>end"))
@@ -47,7 +32,7 @@ def through_page(url: str) -> str:
     """Fetches a page before it echoes: slow or impossible, as the page is."""
     nodes = [
         _start(_text("input")),
-        _page("page", url),
+        page("page", url),
         _end(_output("output", "start", "input")),
     ]
     return workflow_text(nodes, edges("start>page", "page>end"))
@@ -119,7 +104,7 @@ def draw(url: str) -> str:
     )
     inside = [
         node("eachstart", "iteration-start", title="", isInIteration=True, parent_id="each"),
-        _page("page", url, isInIteration=True, iteration_id="each", parent_id="each"),
+        page("page", url, isInIteration=True, iteration_id="each", parent_id="each"),
     ]
     images = _end(_output("files", "each", "output", "array[file]"))
     return workflow_text(
