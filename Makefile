@@ -1,8 +1,9 @@
 # Short names for what stands in scripts/. Needs python3 (3.11 or newer) and make; a second call costs nothing.
 
 PYTHON ?= python3
+EFFORT ?= 50
 
-.PHONY: serve demo test test-walls chaos check bench format lock clean
+.PHONY: serve demo test test-walls fuzz chaos check bench format lock clean
 
 serve: .venv/serve.stamp  ## the server on 127.0.0.1:8000 with the sample workflows
 	scripts/serve
@@ -19,6 +20,10 @@ test-walls: .venv/test.stamp  ## all attacks on the code sandbox as every user, 
 
 chaos: .venv/test.stamp  ## kills the server twenty times under load and looks what became of its runs (some minutes)
 	.venv/bin/python -m tests.acceptance.chaos
+
+fuzz: .venv/test.stamp  ## requests and workflow files by chance, other ones each time (EFFORT=50: some ten minutes)
+	GRAPHMILL_TEST_EFFORT=$(EFFORT) scripts/test --timeout 3600 \
+		tests/security/test_api_fuzzing.py tests/security/test_workflow_fuzzing.py tests/api/ocs/test_hostile.py
 
 check: .venv/test.stamp  ## format, lint, types, architecture
 	scripts/check

@@ -65,7 +65,7 @@ def create_app(services: Services) -> Starlette:
 
 
 def server_config(app: Starlette, settings: ServerSettings) -> uvicorn.Config:
-    """Without what is not used: access log, forwarded addresses, WebSockets, lifespan."""
+    """Without what is not used: access log, WebSockets, lifespan."""
     return uvicorn.Config(
         app,
         host=settings.host,
@@ -75,11 +75,25 @@ def server_config(app: Starlette, settings: ServerSettings) -> uvicorn.Config:
         lifespan="off",
         log_config=None,
         access_log=False,
-        proxy_headers=False,
+        proxy_headers=bool(settings.trusted_proxies),
+        forwarded_allow_ips=[str(network) for network in settings.trusted_proxies],
         server_header=False,
+        limit_concurrency=connections_at_a_time(),
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=SHUTDOWN_SECONDS,
     )
+
+
+def connections_at_a_time() -> int | None:
+    """As many as the system has descriptors for, without those that runs and the database need.
+    More are answered with 503; None: the system does not say."""
+    if find_spec("resource") is None:
+        return None
+    # Not there on Windows.
+    import resource  # noqa: PLC0415
+
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return None if soft == resource.RLIM_INFINITY else max(1, soft * 3 // 4)
 
 
 def _http_protocol() -> type[asyncio.Protocol] | str:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import requests
 import schemathesis
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from schemathesis import GenerationMode
 from schemathesis.checks import not_a_server_error
@@ -20,6 +20,7 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from graphmill.api.dify.openapi import document
+from tests.effort import chance
 from tests.server_process import ServerProcess, running_server
 
 APPS = Path(__file__).parent.parent / "conformance" / "apps"
@@ -56,14 +57,7 @@ def test_every_request_is_answered_as_described(
     )
 
     @given(cases, st.sampled_from(["main", "chat"]))
-    @settings(
-        max_examples=12,
-        deadline=None,
-        derandomize=True,
-        database=None,
-        phases=[Phase.generate],
-        suppress_health_check=list(HealthCheck),
-    )
+    @chance(12)
     def check(case: schemathesis.Case, app: str) -> None:
         case.headers["Authorization"] = f"Bearer app-{app}"
         request = case.as_transport_kwargs(base_url=server.url)

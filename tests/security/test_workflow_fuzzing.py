@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from graphmill.api.dify.info import form_of
@@ -16,6 +16,7 @@ from graphmill.jsontext import encode
 from graphmill.nodes.start import start_variables
 from graphmill.service.chat_features import read_chat_features
 from graphmill.service.reading import read_workflow
+from tests.effort import chance
 from tests.nodes.running import NO_PORTS
 
 APPS = Path(__file__).parent.parent / "conformance" / "apps"
@@ -74,13 +75,7 @@ def mutated(data: Any, mutations: list[Mutation]) -> Any:
     name=st.sampled_from(NAMES),
     mutations=st.lists(st.tuples(st.integers(0, 5000), anything), min_size=1, max_size=3),
 )
-@settings(
-    max_examples=300,
-    deadline=3000,
-    derandomize=True,
-    database=None,
-    suppress_health_check=list(HealthCheck),
-)
+@chance(300)
 def test_anything_in_any_place_is_read_or_refused(name: str, mutations: list[Mutation]) -> None:
     data = mutated(json.loads(text_of(name)), mutations)
     reading = read_workflow(json.dumps(data), NO_PORTS, environment={})

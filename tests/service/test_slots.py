@@ -1,5 +1,7 @@
 """Ceilings for each app and for all together."""
 
+import asyncio
+
 from graphmill.service.slots import Slots
 
 
@@ -24,3 +26,15 @@ def test_freed_slot_can_be_taken_again() -> None:
     slots.take("a")
     slots.free("a")
     assert [0, 1] == [slots.take("b"), slots.take("a")]
+
+
+async def test_who_waits_hears_of_each_slot_that_is_freed() -> None:
+    slots = Slots(total=1)
+    slots.take("a")
+    async with asyncio.TaskGroup() as tasks:
+        waiting = [tasks.create_task(slots.freed()) for _ in range(2)]
+        await asyncio.sleep(0)
+        waiting.pop().cancel()
+        assert not waiting[0].done()
+        slots.free("a")
+    assert 0 == slots.take("b")

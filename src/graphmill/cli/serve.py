@@ -28,6 +28,8 @@ GRACE_SECONDS: Final = 4.0
 _ALL_ADDRESSES: Final = frozenset({"0.0.0.0", "::"})
 BACKLOG: Final = 2048
 """Connections that may wait to be accepted."""
+DESCRIPTORS: Final = 65_536
+"""That the process asks the system for."""
 COLLECT_EVERY: Final = 20_000
 """Objects made and not freed between two looks of the garbage collector (Python's own: 700)."""
 
@@ -37,6 +39,7 @@ def serve_apps(settings: Settings, *, host: str | None, port: int | None) -> Non
     configure_logs(settings)
     server = settings.server
     host, port = host or server.host, server.port if port is None else port
+    _raise_descriptors()
     with (
         _listening(host, port) as listener,
         asyncio.Runner(loop_factory=_loop_factory()) as runner,
@@ -48,6 +51,20 @@ def serve_apps(settings: Settings, *, host: str | None, port: int | None) -> Non
         }
         settings = settings.model_copy(update={"server": server.model_copy(update=place)})
         runner.run(_serve(settings, listener))
+
+
+def _raise_descriptors() -> None:
+    """The system gives a process few descriptors unless it asks, mostly for the sake of old
+    programs; each connection takes one."""
+    if find_spec("resource") is None:
+        return
+    # Not there on Windows.
+    import resource  # noqa: PLC0415
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = DESCRIPTORS if hard == resource.RLIM_INFINITY else min(DESCRIPTORS, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 async def _serve(settings: Settings, listener: socket.socket) -> None:

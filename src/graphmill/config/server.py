@@ -1,8 +1,13 @@
 """`server`: where it listens, and how it is reached."""
 
+from ipaddress import IPv4Network, IPv6Network
+from typing import TypeAlias
+
 from pydantic import Field
 
 from graphmill.config.section import OptionalUrl, Section
+
+Network: TypeAlias = IPv4Network | IPv6Network
 
 
 class ServerSettings(Section):
@@ -11,6 +16,8 @@ class ServerSettings(Section):
     public_url: OptionalUrl = None
     """How the outside reaches this server; links to files begin with it."""
     cors_origins: tuple[str, ...] = ("*",)
+    trusted_proxies: tuple[Network, ...] = ()
+    """Who may say, in `X-Forwarded-For`, whose request it is that they pass on."""
     reasoning_chunks: bool = False
     """Is what a model thinks streamed as events of its own? Dify has done so since 1.13."""
 

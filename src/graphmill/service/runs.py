@@ -271,6 +271,10 @@ class Runs:
     async def logs(self, app: App, query: LogQuery) -> LogPage:
         return await self._store.page(app.id, query)
 
+    async def room(self) -> None:
+        """Wait until there may be room for a run that met the ceiling, or the server stops."""
+        await self._slots.freed()
+
     async def committed(self, live: LiveRun) -> None:
         """Return when everything that happened so far is in the database. Await it before the first
         answer."""
@@ -325,6 +329,7 @@ class Runs:
     async def close(self, *, grace_seconds: float = 0.0) -> None:
         """Let runs end by themselves for a while, then suspend the others."""
         self.is_closing = True
+        self._slots.wake()
         for run_id in list(self._waiting):
             self._tell_waiting(run_id)
         await self._dispatcher.close(grace_seconds=grace_seconds)

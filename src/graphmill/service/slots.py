@@ -1,5 +1,6 @@
 """How much of something goes on at a time: ceilings for each app and for all together."""
 
+import asyncio
 from collections import Counter
 from collections.abc import Mapping
 
@@ -7,13 +8,14 @@ from collections.abc import Mapping
 class Slots:
     """0 is no ceiling. What is taken is to be freed."""
 
-    __slots__ = ("_all", "_per_app", "_taken", "_total")
+    __slots__ = ("_all", "_per_app", "_taken", "_total", "_waiting")
 
     def __init__(self, *, total: int = 0, per_app: int = 0) -> None:
         self._total = total
         self._per_app = per_app
         self._taken: Counter[str] = Counter()
         self._all = 0
+        self._waiting: asyncio.Future[None] | None = None
 
     @property
     def taken(self) -> Mapping[str, int]:
@@ -37,3 +39,16 @@ class Slots:
     def free(self, app_id: str) -> None:
         self._taken[app_id] -= 1
         self._all -= 1
+        self.wake()
+
+    def wake(self) -> None:
+        """Have all who wait look again."""
+        if self._waiting is not None:
+            self._waiting.set_result(None)
+            self._waiting = None
+
+    async def freed(self) -> None:
+        """Wait until one is freed, or `wake`. Whoever waited tries to take it; one will."""
+        if self._waiting is None:
+            self._waiting = asyncio.get_running_loop().create_future()
+        await asyncio.shield(self._waiting)

@@ -34,7 +34,7 @@ W_ALICE = header("worker1", "w1-secret", user="alice")
 _password_hash = lru_cache(hash_password)
 
 
-def settings(folder: Path, echo_url: str, **ocs: Any) -> Settings:
+def settings(folder: Path, echo_url: str, *, limits: Json | None = None, **ocs: Any) -> Settings:
     """Without limits, unless `ocs` says otherwise."""
     files = {
         "echo": workflows.echo(),
@@ -88,6 +88,7 @@ def settings(folder: Path, echo_url: str, **ocs: Any) -> Settings:
             "data_dir": folder / "data",
             "apps": [{"workflow": f"{name}.yml", "api_keys": [f"app-{name}"]} for name in files],
             "http_request": {"allow": ["127.0.0.0/8"]},
+            "limits": limits,
             "ocs": section,
         },
         context={"folder": folder},
@@ -247,9 +248,11 @@ PROVIDERS = {
 
 
 @asynccontextmanager
-async def opened(folder: Path, echo_url: str, **ocs: Any) -> AsyncIterator[Ocs]:
+async def opened(
+    folder: Path, echo_url: str, *, limits: Json | None = None, **ocs: Any
+) -> AsyncIterator[Ocs]:
     """The server of the fixture, worker1 registered; `ocs` changes its configuration."""
-    async with build(settings(folder, echo_url, **ocs)) as services:
+    async with build(settings(folder, echo_url, limits=limits, **ocs)) as services:
         transport = httpx.ASGITransport(create_app(services), raise_app_exceptions=True)
         async with httpx.AsyncClient(transport=transport, base_url="http://server") as http:
             client = Ocs(http, services)

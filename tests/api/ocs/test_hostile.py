@@ -9,6 +9,7 @@ import pytest
 
 from graphmill.api.ocs.routes import ENDPOINTS
 from tests.api.ocs.client import W_ALICE, Answer, Ocs, W
+from tests.effort import EFFORT
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -117,7 +118,7 @@ def check(answer: Answer, request: object) -> None:
         assert code not in ("500", "996"), request
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(3 * EFFORT))
 async def test_no_request_makes_the_server_fail(ocs: Ocs, seed: int) -> None:
     for task_type in ("core:text2text", "core:text2text:topics", "core:text2speech"):
         await ocs.sched(task_type)

@@ -73,3 +73,14 @@ async def test_users_can_be_exempt_and_reading_can_be_counted(
         bobs = [(await ocs.post(f"{TP}/schedule", ORDER, auth=BOB)).status for _ in range(2)]
         assert [200, 200] == bobs
         assert [404, 404, 429] == [(await ocs.get(f"{TP}/task/9")).status for _ in range(3)]
+
+
+async def test_task_that_meets_the_ceiling_of_runs_waits(tmp_path: Path, echo_url: str) -> None:
+    async with opened(tmp_path, echo_url, limits={"runs": 1}) as client:
+        slow = await client.sched("core:text2text:reformulation")
+        await client.running(slow)
+        waiting = [await client.sched() for _ in range(2)]
+        await client.running(waiting[-1])
+        assert 200 == (await client.post(f"{TP}/tasks/{slow}/cancel")).status
+        ended = [await client.wait(task_id) for task_id in waiting]
+    assert ["STATUS_SUCCESSFUL"] * 2 == [task["status"] for task in ended]

@@ -185,12 +185,18 @@ class TaskRunner:
     async def _follow(
         self, work: _Work, task: Task, offer: Offer, backing: WorkflowBacking
     ) -> _End | None:
-        """Start the run, or find the one that goes on, and wait for its end. None: the server
-        stops, and the next process will see the end."""
+        """Start the run when there is room for it, or find the one that goes on, and wait for its
+        end. None: the server stops, and the next process will see the end; or nobody wants it any
+        more."""
         work.app = backing.app
         work.live = self._runs.find_live(backing.app, task.run_id or "")
-        if work.live is None:
-            work.live = await self._start(task, offer, backing)
+        while work.live is None:
+            if work.is_stopped or self._runs.is_closing:
+                return None
+            try:
+                work.live = await self._start(task, offer, backing)
+            except TooManyRuns:
+                await self._runs.room()
         if work.is_stopped:
             await self._stop_run(work)
         return await self._watch(work, work.live, backing)
