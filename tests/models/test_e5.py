@@ -37,10 +37,10 @@ async def test_a_missing_package_is_named() -> None:
 
 async def test_it_does_nothing_else() -> None:
     async with models_of([LOCAL]) as models:
-        with pytest.raises(ModelRefused, match="does not chat"):
+        with pytest.raises(ModelRefused, match="do not chat"):
             async for _ in models.chat(asking(model=MODEL)):
                 pass
-        with pytest.raises(ModelRefused, match="does not rerank"):
+        with pytest.raises(ModelRefused, match="do not rerank"):
             await models.rerank(MODEL, "q", ["a"], top=1)
-        with pytest.raises(ModelRefused, match="does not draw"):
+        with pytest.raises(ModelRefused, match="do not draw"):
             await models.draw(MODEL, "a cat", size=None)

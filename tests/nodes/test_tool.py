@@ -222,7 +222,8 @@ async def test_metadata_tell_the_tool_and_what_it_cost():
             ConfiguredTools((), {}, base_url=""),
             "Failed to get tool runtime: there are no tools of 'weather'. Add to `tools` in "
             "config.yaml: {provider: 'weather', kind: openapi, document: FILE (or kind: mcp, "
-            "url: https://HOST/mcp)}.",
+            "url: https://HOST/mcp; or, to draw, kind: images, model: {provider: NAME, "
+            "name: NAME})}.",
             "ToolRuntimeResolutionError", id="the provider",
         ),
     ],

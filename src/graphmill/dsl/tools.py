@@ -26,5 +26,8 @@ class ToolProvider:
             case "mcp":
                 rest = "kind: mcp, url: https://HOST/mcp"
             case _:
-                rest = "kind: openapi, document: FILE (or kind: mcp, url: https://HOST/mcp)"
+                rest = (
+                    "kind: openapi, document: FILE (or kind: mcp, url: https://HOST/mcp; "
+                    "or, to draw, kind: images, model: {provider: NAME, name: NAME})"
+                )
         return f"Add to `tools` in config.yaml: {{provider: {(self.name or self.id)!r}, {rest}}}."

@@ -4,17 +4,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from graphmill import jsontext
-from graphmill.errors import ModelRefused
 from graphmill.models.provider import (
     Attachment,
     Attachments,
     Call,
-    Embeddings,
+    Dialect,
     Ending,
     Json,
     ProviderError,
-    Question,
-    Scores,
     Tokens,
     arguments_of,
     decoded,
@@ -42,9 +39,7 @@ _FINISH_REASONS: Final = {
 }
 
 
-class Anthropic:
-    """`provider.Dialect`."""
-
+class Anthropic(Dialect):
     def headers(self, api_key: str) -> Mapping[str, str]:
         return {"x-api-key": api_key, "anthropic-version": VERSION}
 
@@ -73,15 +68,6 @@ class Anthropic:
 
     def reply(self) -> "_Reply":
         return _Reply()
-
-    def embed(self, name: str, texts: Sequence[str]) -> Question[Embeddings]:
-        raise ModelRefused(f"{name}: providers of kind anthropic have no embeddings.")
-
-    def rerank(self, name: str, query: str, texts: Sequence[str], *, top: int) -> Question[Scores]:
-        raise ModelRefused(f"{name}: providers of kind anthropic do not rerank.")
-
-    def draw(self, name: str, prompt: str, *, size: str | None) -> Question[bytes]:
-        raise ModelRefused(f"{name}: providers of kind anthropic do not draw.")
 
 
 class _Reply:

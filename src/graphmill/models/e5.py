@@ -5,21 +5,20 @@ Models of this family are told what a text is for by its beginning: `query: ` or
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import Sequence
 from importlib import import_module
 from typing import Any, Final
 
-from graphmill.errors import ModelFailed, ModelRefused
-from graphmill.models.provider import Embeddings, Ending, Scores, Tokens
-from graphmill.ports.models import ChatRequest
+from graphmill.errors import ModelFailed
+from graphmill.models.provider import Embeddings, Provider, Tokens
 
 THREADS: Final = 2
 _QUERY: Final = "query: "
 _PASSAGE: Final = "passage: "
 
 
-class E5Provider:
-    """`provider.Provider`. The model is loaded by the first call."""
+class E5Provider(Provider):
+    """The model is loaded by the first call."""
 
     def __init__(self) -> None:
         # Untyped: the package is an extra, and has no types.
@@ -27,19 +26,9 @@ class E5Provider:
         # The library computes one batch at a time, with threads of its own.
         self._turn = asyncio.Lock()
 
-    async def chat(self, request: ChatRequest) -> AsyncGenerator[str | Ending, None]:
-        raise ModelRefused("The E5 model makes embeddings and does not chat.")
-        yield ""
-
     async def embed(self, name: str, texts: Sequence[str]) -> Embeddings:
         async with self._turn:
             return await asyncio.to_thread(self._embed, texts), Tokens()
-
-    async def rerank(self, name: str, query: str, texts: Sequence[str], *, top: int) -> Scores:
-        raise ModelRefused("The E5 model makes embeddings and does not rerank.")
-
-    async def draw(self, name: str, prompt: str, *, size: str | None) -> bytes:
-        raise ModelRefused("The E5 model makes embeddings and does not draw.")
 
     def close(self) -> None:
         self._model = None

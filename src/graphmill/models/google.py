@@ -5,18 +5,17 @@ from typing import Final
 from urllib.parse import quote
 
 from graphmill import jsontext
-from graphmill.errors import ModelRefused
 from graphmill.ids import new_id
 from graphmill.models.provider import (
     Attachment,
     Attachments,
     Call,
+    Dialect,
     Embeddings,
     Ending,
     Json,
     ProviderError,
     Question,
-    Scores,
     Tokens,
     arguments_of,
     decoded,
@@ -44,9 +43,7 @@ _PARAMETERS: Final = {
 _FINISH_REASONS: Final = {"STOP": "stop", "MAX_TOKENS": "length"}
 
 
-class Google:
-    """`provider.Dialect`."""
-
+class Google(Dialect):
     def headers(self, api_key: str) -> Mapping[str, str]:
         return {"x-goog-api-key": api_key}
 
@@ -76,12 +73,6 @@ class Google:
         requests = [{"model": model, "content": {"parts": [{"text": text}]}} for text in texts]
         body = jsontext.encode({"requests": requests})
         return Question(Call(f"{_model(name)}:batchEmbedContents", body), _embeddings)
-
-    def rerank(self, name: str, query: str, texts: Sequence[str], *, top: int) -> Question[Scores]:
-        raise ModelRefused(f"{name}: providers of kind google do not rerank.")
-
-    def draw(self, name: str, prompt: str, *, size: str | None) -> Question[bytes]:
-        raise ModelRefused(f"{name}: providers of kind google do not draw.")
 
 
 class _Reply:

@@ -12,6 +12,7 @@ from graphmill.models.provider import (
     Attachment,
     Attachments,
     Call,
+    Dialect,
     Embeddings,
     Ending,
     Json,
@@ -43,9 +44,7 @@ _DRAWS_BYTES_ONLY: Final = re.compile(r"gpt-image|chatgpt-image")
 _DONE: Final = b"[DONE]"
 
 
-class OpenAI:
-    """`provider.Dialect`."""
-
+class OpenAI(Dialect):
     def headers(self, api_key: str) -> Mapping[str, str]:
         return {"Authorization": f"Bearer {api_key}"} if api_key else {}
 

@@ -6,15 +6,13 @@ from dataclasses import dataclass
 
 from graphmill.models.attachments import attachments_of
 from graphmill.models.endpoint import Endpoint
-from graphmill.models.provider import Dialect, Embeddings, Ending, Scores
+from graphmill.models.provider import Dialect, Embeddings, Ending, Provider, Scores
 from graphmill.ports.files import FileVault
 from graphmill.ports.models import ChatRequest
 
 
 @dataclass(frozen=True, slots=True)
-class HttpProvider:
-    """`provider.Provider`."""
-
+class HttpProvider(Provider):
     dialect: Dialect
     endpoint: Endpoint
     files: FileVault

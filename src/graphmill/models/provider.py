@@ -7,6 +7,7 @@ from typing import Any, Final, Generic, Protocol, TypeAlias, TypeVar
 import orjson
 
 from graphmill import jsontext
+from graphmill.errors import ModelRefused
 from graphmill.ports.models import ChatRequest, FilePart, Message, ToolCall
 from graphmill.variables.values import Value
 
@@ -45,17 +46,20 @@ Scores: TypeAlias = list[tuple[int, float]]
 
 class Provider(Protocol):
     """Serves models under its own names for them. All methods raise ModelFailed, and ModelRefused
-    for what the provider cannot do."""
+    for what the provider cannot do: what it does not define itself."""
 
     def chat(self, request: ChatRequest) -> AsyncGenerator[str | Ending, None]:
         """Texts, then one ending."""
-        ...
+        raise ModelRefused(f"{request.model.name}: providers of this kind do not chat.")
 
-    async def embed(self, name: str, texts: Sequence[str]) -> Embeddings: ...
+    async def embed(self, name: str, texts: Sequence[str]) -> Embeddings:
+        raise ModelRefused(f"{name}: providers of this kind have no embeddings.")
 
-    async def rerank(self, name: str, query: str, texts: Sequence[str], *, top: int) -> Scores: ...
+    async def rerank(self, name: str, query: str, texts: Sequence[str], *, top: int) -> Scores:
+        raise ModelRefused(f"{name}: providers of this kind do not rerank.")
 
-    async def draw(self, name: str, prompt: str, *, size: str | None) -> bytes: ...
+    async def draw(self, name: str, prompt: str, *, size: str | None) -> bytes:
+        raise ModelRefused(f"{name}: providers of this kind do not draw.")
 
     def close(self) -> None:
         """End what runs in this process."""
@@ -126,7 +130,7 @@ class Question(Generic[T]):
 
 class Dialect(Protocol):
     """A protocol over HTTP: how calls are written and answers are read. All methods but the first
-    raise ModelRefused for what the protocol has no words for."""
+    raise ModelRefused for what the protocol has no words for: what it does not define itself."""
 
     def headers(self, api_key: str) -> Mapping[str, str]: ...
 
@@ -134,13 +138,14 @@ class Dialect(Protocol):
 
     def reply(self) -> Reply: ...
 
-    def embed(self, name: str, texts: Sequence[str]) -> Question[Embeddings]: ...
+    def embed(self, name: str, texts: Sequence[str]) -> Question[Embeddings]:
+        raise ModelRefused(f"{name}: providers of this kind have no embeddings.")
 
-    def rerank(
-        self, name: str, query: str, texts: Sequence[str], *, top: int
-    ) -> Question[Scores]: ...
+    def rerank(self, name: str, query: str, texts: Sequence[str], *, top: int) -> Question[Scores]:
+        raise ModelRefused(f"{name}: providers of this kind do not rerank.")
 
-    def draw(self, name: str, prompt: str, *, size: str | None) -> Question[bytes]: ...
+    def draw(self, name: str, prompt: str, *, size: str | None) -> Question[bytes]:
+        raise ModelRefused(f"{name}: providers of this kind do not draw.")
 
 
 def parts_of(message: Message) -> tuple[str | FilePart, ...]:

@@ -65,10 +65,10 @@ _own_file = Endpoint(files.own_task_file, Access.USER, is_linkable=True)
 _progress = Endpoint(providers.progress, Access.WORKER_OR_USER)
 _add_own_file = Endpoint(providers.add_file, Access.WORKER_OR_USER, takes_file=True)
 _delete = Endpoint(task_processing.delete, Access.USER)
-_text_task = Endpoint(text_processing.show, Access.USER, limit="fetch")
-_image_task = Endpoint(text_to_image.show, Access.USER, limit="fetch")
+_text_task = Endpoint(text_processing.TASKS.show, Access.USER, limit="fetch")
+_image_task = Endpoint(text_to_image.TASKS.show, Access.USER, limit="fetch")
 _image = Endpoint(text_to_image.image, Access.USER)
-_images = Endpoint(text_to_image.list_of_app, Access.USER, limit="images")
+_images = Endpoint(text_to_image.TASKS.list_of_app, Access.USER, limit="images")
 
 ENDPOINTS: Final[tuple[tuple[str, str, Endpoint], ...]] = (
     ("GET POST", f"{_TP}/task/{{task_id}}", _show),
@@ -114,13 +114,14 @@ ENDPOINTS: Final[tuple[tuple[str, str, Endpoint], ...]] = (
     ("POST", f"{_TX}/schedule",
         Endpoint(text_processing.schedule, Access.USER, limit="text schedule")),
     ("GET POST", f"{_TX}/task/{{task_id}}", _text_task),
-    ("DELETE", f"{_TX}/task/{{task_id}}", Endpoint(text_processing.delete, Access.USER)),
-    ("GET", f"{_TX}/tasks/app/{{app_id}}", Endpoint(text_processing.list_of_app, Access.LOGIN)),
+    ("DELETE", f"{_TX}/task/{{task_id}}", Endpoint(text_processing.TASKS.delete, Access.USER)),
+    ("GET", f"{_TX}/tasks/app/{{app_id}}",
+        Endpoint(text_processing.TASKS.list_of_app, Access.LOGIN)),
     ("GET", f"{_TI}/is_available", Endpoint(text_to_image.is_available, Access.PUBLIC)),
     ("POST", f"{_TI}/schedule",
         Endpoint(text_to_image.schedule, Access.USER, limit="image schedule")),
     ("GET POST", f"{_TI}/task/{{task_id}}", _image_task),
-    ("DELETE", f"{_TI}/task/{{task_id}}", Endpoint(text_to_image.delete, Access.USER)),
+    ("DELETE", f"{_TI}/task/{{task_id}}", Endpoint(text_to_image.TASKS.delete, Access.USER)),
     ("GET POST", f"{_TI}/task/{{task_id}}/image/{{index}}", _image),
     ("GET DELETE", f"{_TI}/tasks/app/{{app_id}}", _images),
     ("GET", "/cloud/capabilities", Endpoint(first_calls.capabilities, Access.PUBLIC)),

@@ -5,12 +5,13 @@ from typing import Final
 from graphmill.api.ocs.calls import Call
 from graphmill.api.ocs.envelope import Reply
 from graphmill.api.ocs.errors import refused
-from graphmill.api.ocs.shown import TEXT_TYPES, shown_text_task, with_task
-from graphmill.errors import TaskTypeUnavailable
-from graphmill.service.tasks.tasks import Order
-from graphmill.storage.ocs_tasks import Task, TaskApi, TaskQuery
+from graphmill.api.ocs.older_apis import OlderApi, is_too_long
+from graphmill.api.ocs.shown import TEXT_TYPES, shown_text_task
+from graphmill.storage.ocs_tasks import TaskApi
 
-MAX_INPUT_BYTES: Final = 64_000
+TASKS: Final = OlderApi(
+    TaskApi.TEXT, shown_text_task, "Necessary language model provider is not available"
+)
 
 _LABELS: Final = {
     "core:text2text": ("Free prompt", "Runs an arbitrary prompt through the language model."),
@@ -39,49 +40,6 @@ async def schedule(call: Call) -> Reply:
     type_id = TEXT_TYPES.get(given.text("type").removeprefix("\\"))
     if type_id is None:
         raise refused(400, "Requested task type does not exist")
-    if len(text.encode("utf-8", "surrogatepass")) > MAX_INPUT_BYTES:
+    if is_too_long(text):
         raise refused(400, "Input text is too long")
-    order = Order(
-        TaskApi.TEXT,
-        type_id,
-        app_id,
-        {"input": text},
-        call.caller.user_id,
-        custom_id=given.text("identifier", ""),
-        may_use_ai=call.caller.may_use_ai,
-    )
-    try:
-        task = await call.api.tasks.schedule(order)
-    except TaskTypeUnavailable:
-        raise refused(412, "Necessary language model provider is not available") from None
-    seconds = call.api.ocs.legacy_sync_wait
-    return _reply(call, await call.api.tasks.wait(task, seconds=seconds))
-
-
-async def show(call: Call) -> Reply:
-    return _reply(call, await _own(call))
-
-
-async def delete(call: Call) -> Reply:
-    """The task, for the last time."""
-    task = await _own(call)
-    await call.api.tasks.delete(task)
-    return _reply(call, task)
-
-
-async def list_of_app(call: Call) -> Reply:
-    identifier = call.parameters.optional_text("identifier")
-    tasks = await call.api.tasks.find(
-        TaskQuery(
-            TaskApi.TEXT, call.caller.user_id, app_id=call.path["app_id"], custom_id=identifier
-        )
-    )
-    return Reply({"tasks": [shown_text_task(task) for task in tasks]})
-
-
-async def _own(call: Call) -> Task:
-    return await call.api.tasks.get(TaskApi.TEXT, call.number("task_id"), call.caller.user_id)
-
-
-def _reply(call: Call, task: Task) -> Reply:
-    return Reply(with_task(call, shown_text_task(task)))
+    return await TASKS.order(call, type_id, {"input": text}, app_id=app_id)
