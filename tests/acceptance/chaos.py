@@ -45,6 +45,8 @@ STILLBORN: Final = 0.2
 """How many processes live from their start; the others from their first answer."""
 PAUSE: Final = 0.05
 """Seconds before a client who was refused tries again."""
+LONGEST_LIFE: Final = 30.0
+"""Seconds from one kill to the next on a machine that is very busy."""
 PATIENCE: Final = 120.0
 """Seconds after the last kill in which everything must have ended."""
 
@@ -204,7 +206,7 @@ class Play:
         self._is_closing = False
 
     async def run(self, *, kills: int, at_once: int, workflows: Sequence[str]) -> None:
-        async with asyncio.timeout(kills * 10 + PATIENCE), asyncio.TaskGroup() as tasks:
+        async with asyncio.timeout(kills * LONGEST_LIFE + PATIENCE), asyncio.TaskGroup() as tasks:
             await self._server.start()
             await self._client.await_server()
             for number in range(at_once):
