@@ -21,8 +21,8 @@ from graphmill.config import Settings
 from graphmill.dsl.model import Workflow
 from graphmill.engine.events import RunStatus
 from graphmill.engine.plan import Plan
+from graphmill.service.apps.reading import read_workflow
 from graphmill.service.bench import Bench
-from graphmill.service.reading import read_workflow
 from graphmill.wiring.bench import build_bench
 from workloads import code, no_op
 

@@ -9,7 +9,7 @@ ROOT = Path(__file__).parents[2]
 SOURCES = [
     *(ROOT / "src/graphmill/dsl").glob("*.py"),
     *(ROOT / "src/graphmill/nodes").rglob("*.py"),
-    ROOT / "src/graphmill/service/reading.py",
+    ROOT / "src/graphmill/service/apps/reading.py",
 ]
 MAKERS = {
     "error",

@@ -30,7 +30,7 @@ async def test_records_are_json_and_say_what_they_belong_to(tmp_path: Path) -> N
     lines = [line for line in said if line.startswith("{")]
     records = [json.loads(line) for line in lines]
     [failed] = [record for record in records if record.get("run_id") == run_id]
-    assert ("my-own.id", "watched", "warning", "graphmill.service.runs") == tuple(
+    assert ("my-own.id", "watched", "warning", "graphmill.service.runs.runs") == tuple(
         failed[name] for name in ("request_id", "app", "level", "logger")
     )
     assert "a run has failed" in failed["message"]

@@ -14,8 +14,8 @@ from graphmill.api.dify.wire import Wire
 from graphmill.engine.events import RunFinished, RunStatus, TextChunk
 from graphmill.engine.fanout import EPOCH_SHIFT, Feed
 from graphmill.ports.runs import NumberedEvent
-from graphmill.service.runs import LiveRun
-from graphmill.service.speech_features import SpeechFeatures
+from graphmill.service.apps.speech_features import SpeechFeatures
+from graphmill.service.runs.runs import LiveRun
 from graphmill.storage.journal import PAGE_EVENTS
 from tests.api.dify.test_frames import RUN, NoConversations, Silence
 from tests.api.serving import served

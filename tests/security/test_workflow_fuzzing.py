@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from graphmill.api.dify.info import form_of
 from graphmill.jsontext import encode
 from graphmill.nodes.start import start_variables
-from graphmill.service.chat_features import read_chat_features
-from graphmill.service.reading import read_workflow
+from graphmill.service.apps.chat_features import read_chat_features
+from graphmill.service.apps.reading import read_workflow
 from tests.effort import chance
 from tests.nodes.running import NO_PORTS
 

@@ -7,7 +7,7 @@ import pytest
 from graphmill.dsl.model import AppMode
 from graphmill.errors import NotPublished, VersionIdMalformed, VersionNotFound, WorkflowInvalid
 from graphmill.ids import workflow_id_of
-from graphmill.service.reading import read_workflow
+from graphmill.service.apps.reading import read_workflow
 from tests.dsl.files import node, workflow_text
 from tests.service.world import TEXT, app_of, echo, opened, run
 
@@ -195,7 +195,7 @@ async def test_file_that_we_choke_on_leaves_the_others_alone(
             raise RecursionError("too deep")
         return read_workflow(content, *_, **__)
 
-    monkeypatch.setattr("graphmill.service.apps.read_workflow", choke)
+    monkeypatch.setattr("graphmill.service.apps.catalog.read_workflow", choke)
     (tmp_path / "odd.yml").write_text(echo(output="choke"))
     (tmp_path / "echo.yml").write_text(echo())
     async with opened(tmp_path, {"workflow": "odd.yml"}, {"workflow": "echo.yml"}) as services:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from graphmill.engine.run import Replacement
-from graphmill.service.chat_features import ChatFeatures, read_chat_features
+from graphmill.service.apps.chat_features import ChatFeatures, read_chat_features
 
 
 def moderation(**changes: Any) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from graphmill.errors import FileNotFound, InvalidParameter
-from graphmill.service.file_access import FileAccess
+from graphmill.service.files.access import FileAccess
 from graphmill.service.services import Services
 from graphmill.storage.end_users import EndUser
 from graphmill.variables.file_references import FileReference

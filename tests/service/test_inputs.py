@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from graphmill.errors import InvalidParameter
-from graphmill.service.inputs import read_files, read_inputs
+from graphmill.service.runs.inputs import read_files, read_inputs
 from graphmill.variables.file_references import FileReference, FileRules
 from graphmill.variables.files import File
 from graphmill.variables.inputs import StartVariable, VariableType

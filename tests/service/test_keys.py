@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from graphmill.errors import ConfigInvalid
-from graphmill.service.keys import fingerprint, kept_keys
+from graphmill.service.apps.keys import fingerprint, kept_keys
 
 
 def test_new_key_looks_like_one_of_dify(tmp_path: Path) -> None:

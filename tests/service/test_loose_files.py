@@ -7,7 +7,7 @@ import pytest
 
 from graphmill.engine.run import Run
 from graphmill.errors import FileNotFound, InvalidParameter
-from graphmill.service.loose_files import LooseFiles
+from graphmill.service.files.loose import LooseFiles
 from graphmill.variables.file_references import FileReference
 from graphmill.variables.files import File, TransferMethod
 from tests.outbound.loopback import loopback_client

@@ -21,7 +21,7 @@ from graphmill.engine.events import (
     TextChunk,
 )
 from graphmill.errors import FormExpired, ToolFailed
-from graphmill.service.app_calls import AppCalls
+from graphmill.service.runs.app_calls import AppCalls
 from graphmill.service.services import Services
 from graphmill.storage.runs import LogQuery
 from graphmill.storage.tables import forms

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from graphmill.errors import StoreUnreachable
-from graphmill.service.apps import App
+from graphmill.service.apps.catalog import App
 from graphmill.service.services import Services
 from tests.service.world import app_of, echo, opened, run, start, waiting
 

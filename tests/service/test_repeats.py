@@ -10,7 +10,7 @@ import pytest
 
 from graphmill.engine.run import RequestKey
 from graphmill.errors import KeyReused
-from graphmill.service.runs import LiveRun
+from graphmill.service.runs.runs import LiveRun
 from graphmill.service.services import Services
 from graphmill.storage.database import FILE_NAME
 from graphmill.storage.runs import RunRecord

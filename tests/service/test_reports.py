@@ -18,7 +18,7 @@ import pytest_asyncio
 from standardwebhooks import Webhook, WebhookVerificationError
 
 from graphmill.config.apps import WebhookSettings
-from graphmill.service import reports
+from graphmill.service.runs import reports
 from graphmill.storage.database import FILE_NAME
 from tests.models.stand_ins import in_turn
 from tests.outbound.local_server import LocalServer, Received, local_server, reply

@@ -18,7 +18,7 @@ from graphmill.engine.events import (
 from graphmill.engine.fanout import EPOCH_SHIFT
 from graphmill.errors import InvalidParameter, RunNotFound, RunSuspended, TooManyRuns
 from graphmill.ports.runs import NumberedEvent
-from graphmill.service.runs import LiveRun
+from graphmill.service.runs.runs import LiveRun
 from graphmill.service.services import Services
 from graphmill.storage.database import FILE_NAME
 from graphmill.storage.runs import LogQuery

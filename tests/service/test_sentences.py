@@ -2,7 +2,7 @@
 
 import pytest
 
-from graphmill.service.sentences import LONGEST, Sentences, pieces_of
+from graphmill.service.speech.sentences import LONGEST, Sentences, pieces_of
 
 
 @pytest.mark.parametrize(

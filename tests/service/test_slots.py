@@ -2,7 +2,7 @@
 
 import asyncio
 
-from graphmill.service.slots import Slots
+from graphmill.service.runs.slots import Slots
 
 
 def test_there_is_no_ceiling_unless_one_is_set() -> None:

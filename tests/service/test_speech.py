@@ -7,7 +7,7 @@ import pytest
 
 from graphmill.errors import InvalidParameter, ModelFailed
 from graphmill.ports.speech import Voice
-from graphmill.service.speech import CHARACTERS, Narration, Speech
+from graphmill.service.speech.speech import CHARACTERS, Narration, Speech
 
 ONE, TWO, THREE = "This is the first one.", "And this is the second.", "Here is the third."
 

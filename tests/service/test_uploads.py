@@ -14,8 +14,8 @@ from graphmill.errors import (
     InvalidParameter,
     SignatureInvalid,
 )
+from graphmill.service.files.uploads import Download
 from graphmill.service.services import Services
-from graphmill.service.uploads import Download
 from graphmill.storage.end_users import EndUser
 from graphmill.variables.files import File
 from tests.service.world import USER, app_of, opened, pieces, save, start

@@ -7,8 +7,8 @@ from typing import Any
 
 from graphmill.config import Settings
 from graphmill.engine.events import RunFinished
-from graphmill.service.apps import App
-from graphmill.service.runs import LiveRun
+from graphmill.service.apps.catalog import App
+from graphmill.service.runs.runs import LiveRun
 from graphmill.service.services import Services
 from graphmill.storage.end_users import EndUser
 from graphmill.storage.uploads import Upload

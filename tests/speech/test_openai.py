@@ -12,7 +12,7 @@ from python_multipart.multipart import Field, File
 from graphmill.config import Settings
 from graphmill.errors import ModelFailed
 from graphmill.ports.speech import Listener, Voice
-from graphmill.service.speech import Speech
+from graphmill.service.speech.speech import Speech
 from graphmill.wiring.speech import open_speech
 from tests.outbound.local_server import Answer, LocalServer, Received, local_server, reply
 

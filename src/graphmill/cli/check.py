@@ -18,7 +18,7 @@ from graphmill.nodes.base import NodePorts
 from graphmill.nodes.compile import compile_plan
 from graphmill.nodes.registry import NODE_TYPES
 from graphmill.sandbox.packages import installed_modules
-from graphmill.service.reading import content_of
+from graphmill.service.apps.reading import content_of
 from graphmill.tools.toolbox import BUILT_IN, patterns_of
 
 Findings = Sequence[tuple[Path, Sequence[Problem]]]

@@ -33,7 +33,7 @@ from graphmill.outbound.guard import OutboundRules
 from graphmill.ports.code import Standing
 from graphmill.sandbox.packages import requested_modules
 from graphmill.sandbox.templates import InlineTemplates
-from graphmill.service.reading import content_of, environment_of, read_workflow
+from graphmill.service.apps.reading import content_of, environment_of, read_workflow
 from graphmill.speech import espeak
 from graphmill.storage.database import FILE_NAME
 from graphmill.wiring.bench import build_bench

@@ -10,8 +10,8 @@ from rich.prompt import Prompt
 from graphmill.cli.inputs import file_mapping
 from graphmill.errors import FormDataInvalid
 from graphmill.ports.forms import FIELD, Answer, Form, FormInput, InputType
-from graphmill.service.form_answers import read_answer
-from graphmill.service.loose_files import LooseFiles
+from graphmill.service.files.loose import LooseFiles
+from graphmill.service.forms.answers import read_answer
 
 
 async def fill_in(form: Form, files: LooseFiles) -> Answer:

@@ -7,7 +7,7 @@ from graphmill.cli.mermaid import to_mermaid
 from graphmill.cli.svg import to_svg
 from graphmill.dsl.load import load_workflow
 from graphmill.errors import WorkflowInvalid
-from graphmill.service.reading import content_of
+from graphmill.service.apps.reading import content_of
 
 _FORMATS: Final = {"mermaid": to_mermaid, "svg": to_svg}
 

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import typer
 
-from graphmill.service.loose_files import LooseFiles
+from graphmill.service.files.loose import LooseFiles
 from graphmill.variables.files import TransferMethod
 from graphmill.variables.inputs import StartVariable, VariableType
 

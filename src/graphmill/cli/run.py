@@ -20,8 +20,8 @@ from graphmill.engine.events import RunFinished, RunPaused, RunStatus
 from graphmill.engine.fanout import Feed
 from graphmill.errors import WorkflowInvalid
 from graphmill.jsontext import encode
+from graphmill.service.apps.reading import content_of, environment_of, read_workflow
 from graphmill.service.bench import Bench, bench_variables
-from graphmill.service.reading import content_of, environment_of, read_workflow
 from graphmill.variables.files import File
 from graphmill.variables.values import Value, render_text
 from graphmill.wiring.bench import build_bench

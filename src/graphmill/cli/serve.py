@@ -19,8 +19,8 @@ from graphmill.config import Settings
 from graphmill.dsl.model import AppMode
 from graphmill.errors import ConfigInvalid
 from graphmill.server import create_app, server_config
-from graphmill.service.apps import App, Catalog
-from graphmill.service.runs import Runs
+from graphmill.service.apps.catalog import App, Catalog
+from graphmill.service.runs.runs import Runs
 from graphmill.wiring.server import build
 
 GRACE_SECONDS: Final = 4.0

@@ -15,10 +15,10 @@ from graphmill.ids import app_id_of, end_user_id_of, new_id, workflow_id_of
 from graphmill.nodes.base import NodePorts
 from graphmill.nodes.start import start_variables
 from graphmill.ports.runs import Journal, NumberedEvent
-from graphmill.service.dispatcher import Dispatcher
-from graphmill.service.inputs import read_inputs
-from graphmill.service.loose_files import LooseFiles
-from graphmill.service.loose_forms import LooseForms
+from graphmill.service.files.loose import LooseFiles
+from graphmill.service.forms.loose import LooseForms
+from graphmill.service.runs.dispatcher import Dispatcher
+from graphmill.service.runs.inputs import read_inputs
 from graphmill.variables.inputs import StartVariable, VariableType
 from graphmill.variables.values import Value
 

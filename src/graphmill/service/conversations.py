@@ -19,10 +19,10 @@ from graphmill.errors import (
     VariableMismatch,
 )
 from graphmill.ids import new_id
-from graphmill.service.apps import App, Version
-from graphmill.service.file_access import FileAccess
-from graphmill.service.inputs import read_inputs
-from graphmill.service.runs import LiveRun, Runs
+from graphmill.service.apps.catalog import App, Version
+from graphmill.service.files.access import FileAccess
+from graphmill.service.runs.inputs import read_inputs
+from graphmill.service.runs.runs import LiveRun, Runs
 from graphmill.storage.conversations import (
     Conversation,
     ConversationStore,

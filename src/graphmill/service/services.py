@@ -7,20 +7,20 @@ from graphmill.observation.metrics import Metrics
 from graphmill.observation.tracing import Tracing
 from graphmill.ports.code import CodeSandbox
 from graphmill.service.accounts import Accounts
-from graphmill.service.apps import Catalog
+from graphmill.service.apps.catalog import Catalog
 from graphmill.service.conversations import Conversations
-from graphmill.service.file_access import FileAccess
-from graphmill.service.forms import Forms
-from graphmill.service.repeats import Repeats
-from graphmill.service.runs import Runs
-from graphmill.service.slots import Slots
-from graphmill.service.speech import Speech
+from graphmill.service.files.access import FileAccess
+from graphmill.service.files.uploads import Uploads
+from graphmill.service.forms.forms import Forms
+from graphmill.service.runs.repeats import Repeats
+from graphmill.service.runs.runs import Runs
+from graphmill.service.runs.slots import Slots
+from graphmill.service.speech.speech import Speech
 from graphmill.service.suggestions import Suggestions
 from graphmill.service.tasks.outgoing import Outgoing
 from graphmill.service.tasks.runner import TaskRunner
 from graphmill.service.tasks.tasks import Tasks
 from graphmill.service.tasks.workers import Workers
-from graphmill.service.uploads import Uploads
 from graphmill.storage.end_users import EndUserStore
 
 

@@ -8,7 +8,7 @@ from graphmill.dsl.model import Workflow
 from graphmill.errors import ModelError
 from graphmill.jsontext import decode
 from graphmill.ports.models import ChatRequest, Message, ModelRef, Models, Role
-from graphmill.service.apps import Version
+from graphmill.service.apps.catalog import Version
 from graphmill.storage.messages import Message as Said
 from graphmill.storage.messages import MessageStore
 

@@ -10,7 +10,7 @@ from graphmill.observation.metrics import Metrics
 from graphmill.observation.tracing import Tracing
 from graphmill.ports.knowledge import Knowledge, NoKnowledge
 from graphmill.service.bench import Bench
-from graphmill.service.loose_files import LooseFiles
+from graphmill.service.files.loose import LooseFiles
 from graphmill.storage.knowledge import SqlKnowledge
 from graphmill.storage.memory import MemoryJournal
 from graphmill.tools.workflow import NoApps

@@ -13,7 +13,7 @@ from graphmill.knowledge.source import Source
 from graphmill.models.configured import ConfiguredModels
 from graphmill.observation.tracing import UNTRACED, Tracing
 from graphmill.ports.knowledge import KnowledgeStore
-from graphmill.service.loose_files import LooseFiles
+from graphmill.service.files.loose import LooseFiles
 from graphmill.storage.knowledge import SqlKnowledge
 from graphmill.wiring.models import open_models
 from graphmill.wiring.outbound import open_client, open_outbound, service_rules

@@ -11,7 +11,7 @@ from graphmill.observation.counted import CountedJournal
 from graphmill.observation.metrics import Metrics, Values
 from graphmill.observation.tracing import UNTRACED, Tracing
 from graphmill.sandbox.runner import Sandbox
-from graphmill.service.slots import Slots
+from graphmill.service.runs.slots import Slots
 from graphmill.service.tasks.runner import TaskRunner
 from graphmill.storage.database import Database
 from graphmill.storage.journal import SqlJournal

@@ -12,7 +12,7 @@ from graphmill.ports.http import HttpClient
 from graphmill.ports.knowledge import Knowledge
 from graphmill.sandbox.runner import Sandbox
 from graphmill.sandbox.templates import SandboxTemplates
-from graphmill.service.speech import Speech
+from graphmill.service.speech.speech import Speech
 from graphmill.tools.toolbox import ConfiguredTools
 from graphmill.tools.workflow import Apps
 from graphmill.wiring.models import open_models

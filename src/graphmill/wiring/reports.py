@@ -8,7 +8,7 @@ from graphmill.api.dify.details import encoded_report
 from graphmill.api.dify.wire import Wire
 from graphmill.config.apps import AppSettings
 from graphmill.ids import app_id_of
-from graphmill.service.reports import Reporter, Webhook
+from graphmill.service.runs.reports import Reporter, Webhook
 from graphmill.storage.database import Database
 from graphmill.storage.reports import ReportStore
 from graphmill.storage.runs import RunStore

@@ -9,15 +9,15 @@ from typing import Final
 from graphmill.background import Background
 from graphmill.config import Settings
 from graphmill.files.signing import UrlSigner, load_key
-from graphmill.service.app_calls import AppCalls
-from graphmill.service.file_access import FileAccess
-from graphmill.service.repeats import Repeats
+from graphmill.service.files.access import FileAccess
+from graphmill.service.files.uploads import Uploads
 from graphmill.service.retention import clear_up, prune_regularly
+from graphmill.service.runs.app_calls import AppCalls
+from graphmill.service.runs.repeats import Repeats
+from graphmill.service.runs.slots import Slots
 from graphmill.service.services import Services
-from graphmill.service.slots import Slots
 from graphmill.service.suggestions import Suggestions
 from graphmill.service.tasks.files import TaskFiles
-from graphmill.service.uploads import Uploads
 from graphmill.storage.end_users import EndUserStore
 from graphmill.storage.knowledge import SqlKnowledge
 from graphmill.storage.lock import only_server

@@ -8,7 +8,7 @@ from graphmill.config.speech import SpeechToTextSettings, TextToSpeechSettings
 from graphmill.models import openai
 from graphmill.models.endpoint import Endpoint
 from graphmill.ports.speech import Listener, Speaker
-from graphmill.service.speech import Speech
+from graphmill.service.speech.speech import Speech
 from graphmill.speech.espeak import Espeak
 from graphmill.speech.openai import OpenAIListener, OpenAISpeaker, endpoint_of
 from graphmill.wiring.outbound import open_client, service_rules

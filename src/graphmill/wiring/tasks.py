@@ -7,9 +7,9 @@ from graphmill.background import Background
 from graphmill.config import Settings
 from graphmill.ports.tools import Toolbox
 from graphmill.service.accounts import Accounts
-from graphmill.service.apps import Catalog
-from graphmill.service.dispatcher import END_SECONDS
-from graphmill.service.runs import Runs
+from graphmill.service.apps.catalog import Catalog
+from graphmill.service.runs.dispatcher import END_SECONDS
+from graphmill.service.runs.runs import Runs
 from graphmill.service.secrets import SecretCheck
 from graphmill.service.services import TaskServices
 from graphmill.service.tasks.files import TaskFiles

@@ -10,7 +10,7 @@ from graphmill.observation.tracing import UNTRACED, Tracing
 from graphmill.outbound.client import OutboundClient
 from graphmill.ports.files import FileVault
 from graphmill.ports.http import HttpClient
-from graphmill.service.speech import Speech
+from graphmill.service.speech.speech import Speech
 from graphmill.tools.audio import audio_tools
 from graphmill.tools.clock import time_tools
 from graphmill.tools.configured import configured_providers

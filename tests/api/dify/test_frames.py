@@ -19,8 +19,8 @@ from graphmill.errors import StoreUnreachable
 from graphmill.jsontext import encode
 from graphmill.ports.runs import NumberedEvent
 from graphmill.ports.speech import Voice
-from graphmill.service.runs import LiveRun
-from graphmill.service.speech_features import SpeechFeatures
+from graphmill.service.apps.speech_features import SpeechFeatures
+from graphmill.service.runs.runs import LiveRun
 from graphmill.variables.files import File
 from tests.api.dify.client import events_of
 

@@ -1,7 +1,7 @@
 """Which app a request is for: the API key says it (`service-api §2`)."""
 
 from graphmill.api.dify.errors import ApiError
-from graphmill.service.apps import App, Catalog
+from graphmill.service.apps.catalog import App, Catalog
 
 _CHALLENGE = ((b"www-authenticate", b'Bearer realm="api"'),)
 

@@ -12,16 +12,16 @@ from graphmill.api.dify.streams import Streams
 from graphmill.api.dify.wire import Wire
 from graphmill.config import Settings
 from graphmill.errors import TooManyRequests
-from graphmill.service.apps import App, Catalog
+from graphmill.service.apps.catalog import App, Catalog
 from graphmill.service.conversations import Conversations
-from graphmill.service.file_access import FileAccess
-from graphmill.service.forms import Forms
-from graphmill.service.repeats import Repeats
-from graphmill.service.runs import Runs
+from graphmill.service.files.access import FileAccess
+from graphmill.service.files.uploads import Uploads
+from graphmill.service.forms.forms import Forms
+from graphmill.service.runs.repeats import Repeats
+from graphmill.service.runs.runs import Runs
 from graphmill.service.services import Services
-from graphmill.service.speech import Speech
+from graphmill.service.speech.speech import Speech
 from graphmill.service.suggestions import Suggestions
-from graphmill.service.uploads import Uploads
 from graphmill.service.windows import Window
 from graphmill.storage.end_users import EndUserStore
 

@@ -41,9 +41,9 @@ from graphmill.errors import (
     WorkflowInvalid,
 )
 from graphmill.ids import new_id
-from graphmill.service.apps import App, Version
+from graphmill.service.apps.catalog import App, Version
 from graphmill.service.conversations import Question
-from graphmill.service.runs import LiveRun
+from graphmill.service.runs.runs import LiveRun
 from graphmill.storage.end_users import EndUser
 from graphmill.storage.messages import Message
 from graphmill.storage.runs import RunRecord

@@ -13,7 +13,7 @@ from graphmill.api.dify.calls import Call
 from graphmill.api.dify.errors import ApiError, not_found
 from graphmill.api.dify.requests import is_uuid
 from graphmill.errors import FileNotFound, InvalidParameter, SignatureInvalid
-from graphmill.service.uploads import Uploads
+from graphmill.service.files.uploads import Uploads
 from graphmill.storage.uploads import Upload
 
 SIGNED_PATHS: Final = {

@@ -6,8 +6,8 @@ from starlette.types import Receive, Scope, Send
 
 from graphmill.api.sse import EventStream
 from graphmill.errors import TooManyReaders
-from graphmill.service.apps import App
-from graphmill.service.slots import Slots
+from graphmill.service.apps.catalog import App
+from graphmill.service.runs.slots import Slots
 
 
 class Readers:

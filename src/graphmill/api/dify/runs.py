@@ -34,8 +34,8 @@ from graphmill.dsl.model import AppMode
 from graphmill.engine.events import RunFinished, RunPaused
 from graphmill.engine.run import RequestKey, Run
 from graphmill.errors import InvalidParameter, RunNotFound, RunSuspended, WorkflowInvalid
-from graphmill.service.apps import App, Version
-from graphmill.service.runs import LiveRun
+from graphmill.service.apps.catalog import App, Version
+from graphmill.service.runs.runs import LiveRun
 from graphmill.storage.end_users import EndUser
 from graphmill.storage.runs import RunRecord
 

@@ -36,11 +36,11 @@ from graphmill.engine.events import (
 from graphmill.engine.run import Run, Turn
 from graphmill.errors import RunSuspended, StoreError
 from graphmill.ports.runs import NumberedEvent
-from graphmill.service.apps import App
+from graphmill.service.apps.catalog import App
+from graphmill.service.apps.speech_features import SpeechFeatures
 from graphmill.service.conversations import Conversations
-from graphmill.service.runs import LiveRun, Runs
-from graphmill.service.speech import Narration, Speech
-from graphmill.service.speech_features import SpeechFeatures
+from graphmill.service.runs.runs import LiveRun, Runs
+from graphmill.service.speech.speech import Narration, Speech
 from graphmill.storage.runs import RunRecord
 
 AUDIO_BYTES: Final = 24 * 1024

@@ -6,11 +6,11 @@ from typing import Any
 from graphmill.errors import FileNotFound, InvalidParameter, TaskFileDenied
 from graphmill.ids import OCS_APP_ID, ocs_user_id_of
 from graphmill.media_types import UNKNOWN, mime_type_of
-from graphmill.service.file_access import FileAccess
-from graphmill.service.inputs import Find
+from graphmill.service.files.access import FileAccess
+from graphmill.service.files.uploads import Uploads
+from graphmill.service.runs.inputs import Find
 from graphmill.service.tasks.shapes import TaskType
 from graphmill.service.tasks.validation import Values
-from graphmill.service.uploads import Uploads
 from graphmill.storage.end_users import EndUser
 from graphmill.storage.ocs_tasks import Task
 from graphmill.storage.uploads import Upload, UploadKind

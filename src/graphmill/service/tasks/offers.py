@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from graphmill.service.apps import App, Version
+from graphmill.service.apps.catalog import App, Version
 from graphmill.service.tasks.shapes import TaskType
 from graphmill.variables.inputs import StartVariable
 from graphmill.variables.selectors import Selector

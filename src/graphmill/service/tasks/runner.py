@@ -15,8 +15,8 @@ from graphmill.background import Background
 from graphmill.engine.events import NodeFinished, RunFinished, RunPaused, RunStatus, TextChunk
 from graphmill.errors import GraphmillError, RunNotFound, TooManyRuns
 from graphmill.ids import new_id
-from graphmill.service.apps import App
-from graphmill.service.runs import LiveRun, Runs
+from graphmill.service.apps.catalog import App
+from graphmill.service.runs.runs import LiveRun, Runs
 from graphmill.service.tasks.conversion import run_inputs, task_output
 from graphmill.service.tasks.files import TaskFiles, end_user_of, owner_of
 from graphmill.service.tasks.lifecycle import Lifecycle

@@ -12,7 +12,7 @@ from graphmill.dsl.rules import ModelUse, NodeFacts
 from graphmill.errors import ConfigInvalid, NotPublished, WorkflowInvalid
 from graphmill.nodes.registry import NODE_TYPES
 from graphmill.ports.tools import Toolbox, ToolRef
-from graphmill.service.apps import App, Catalog, Version
+from graphmill.service.apps.catalog import App, Catalog, Version
 from graphmill.service.tasks.catalogue import CATALOGUE
 from graphmill.service.tasks.offers import Offer, WorkerBacking
 from graphmill.service.tasks.registrations import Provider

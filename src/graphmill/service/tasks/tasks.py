@@ -16,7 +16,7 @@ from graphmill.errors import (
     TaskTypeUnavailable,
     TaskTypeUnknown,
 )
-from graphmill.service.inputs import read_inputs
+from graphmill.service.runs.inputs import read_inputs
 from graphmill.service.tasks.conversion import run_inputs
 from graphmill.service.tasks.files import TaskFiles, owner_named, owner_of
 from graphmill.service.tasks.lifecycle import Lifecycle

@@ -9,7 +9,7 @@ from graphmill.config.ocs import TaskTypeSettings
 from graphmill.dsl.model import Workflow
 from graphmill.errors import ConfigInvalid
 from graphmill.nodes.end import END, EndData
-from graphmill.service.apps import App, Version
+from graphmill.service.apps.catalog import App, Version
 from graphmill.service.tasks.offers import Offer, WorkflowBacking
 from graphmill.service.tasks.shapes import Shape, Slot, SlotType, TaskType, list_of
 from graphmill.variables.files import FileType

@@ -6,7 +6,7 @@ import threading
 from pathlib import Path
 
 from graphmill.errors import StoreError
-from graphmill.service.apps import App, Catalog
+from graphmill.service.apps.catalog import App, Catalog
 
 logger = logging.getLogger(__name__)
 

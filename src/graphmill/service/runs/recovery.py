@@ -11,8 +11,8 @@ from graphmill.engine.events import Event, NodeFinished, RunStatus, VariableUpda
 from graphmill.engine.plan import Plan
 from graphmill.engine.run import Run
 from graphmill.errors import GraphmillError, StoreError, VersionNotFound
-from graphmill.service.apps import Catalog
-from graphmill.service.runs import LiveRun, Runs
+from graphmill.service.apps.catalog import Catalog
+from graphmill.service.runs.runs import LiveRun, Runs
 from graphmill.storage.orders import OrderStore
 from graphmill.variables.files import File
 from graphmill.variables.values import Value

@@ -16,9 +16,9 @@ from graphmill.errors import (
     WorkflowInvalid,
 )
 from graphmill.ports.tools import Parameter, ParameterType
-from graphmill.service.apps import App, Catalog, Version
-from graphmill.service.inputs import Find
-from graphmill.service.runs import Runs
+from graphmill.service.apps.catalog import App, Catalog, Version
+from graphmill.service.runs.inputs import Find
+from graphmill.service.runs.runs import Runs
 from graphmill.storage.end_users import EndUserStore
 from graphmill.variables.file_references import FileReference
 from graphmill.variables.files import File

@@ -9,7 +9,7 @@ from typing import Final
 
 from graphmill.errors import InvalidParameter, ModelError
 from graphmill.ports.speech import Listener, Speaker, Voice
-from graphmill.service.sentences import Sentences, pieces_of
+from graphmill.service.speech.sentences import Sentences, pieces_of
 
 CHARACTERS: Final = 20_000
 """Of one text, or of one run: about twenty minutes."""

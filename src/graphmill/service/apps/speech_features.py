@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import Field, ValidationError
 
 from graphmill.ports.speech import Voice
-from graphmill.service.chat_features import Part, Switch
+from graphmill.service.apps.chat_features import Part, Switch
 
 logger = logging.getLogger(__name__)
 

@@ -6,7 +6,7 @@ from typing import Final
 from graphmill.errors import FormDataInvalid, InvalidParameter
 from graphmill.jsontext import storable
 from graphmill.ports.forms import Answer, Form, FormInput, InputType
-from graphmill.service.inputs import Find
+from graphmill.service.runs.inputs import Find
 from graphmill.variables.file_references import accept_file, parse_file_reference
 from graphmill.variables.values import Value
 

@@ -7,8 +7,8 @@ from weakref import WeakValueDictionary
 
 from graphmill.engine.run import RequestKey
 from graphmill.errors import KeyReused
-from graphmill.service.apps import App
-from graphmill.service.runs import LiveRun, Runs
+from graphmill.service.apps.catalog import App
+from graphmill.service.runs.runs import LiveRun, Runs
 from graphmill.storage.request_keys import RequestKeyStore
 from graphmill.storage.runs import RunRecord
 

@@ -3,8 +3,8 @@
 from graphmill.engine.run import Run
 from graphmill.errors import FileNotFound, InvalidParameter
 from graphmill.ports.http import HttpClient
-from graphmill.service.remote_files import find_remote, read_remote
-from graphmill.service.uploads import Uploads
+from graphmill.service.files.remote import find_remote, read_remote
+from graphmill.service.files.uploads import Uploads
 from graphmill.storage.end_users import EndUser
 from graphmill.variables.file_references import FileReference
 from graphmill.variables.files import File, TransferMethod

@@ -14,11 +14,11 @@ from graphmill.engine.run import Run
 from graphmill.errors import FormExpired, FormNotFound, FormSubmitted, RunSuspended, StoreError
 from graphmill.ids import new_id
 from graphmill.ports.forms import Form, FormState, KeptForm
-from graphmill.service.apps import App
-from graphmill.service.form_answers import read_answer
-from graphmill.service.form_mails import FormMails
-from graphmill.service.inputs import Find
-from graphmill.service.recovery import Recovery
+from graphmill.service.apps.catalog import App
+from graphmill.service.forms.answers import read_answer
+from graphmill.service.forms.mails import FormMails
+from graphmill.service.runs.inputs import Find
+from graphmill.service.runs.recovery import Recovery
 from graphmill.storage.forms import ClosedForm, FormStore
 from graphmill.variables.values import Value
 

@@ -9,7 +9,7 @@ from graphmill.errors import FileNotFound, InvalidParameter
 from graphmill.ids import new_id
 from graphmill.media_types import UNKNOWN, extension_of, mime_type_of
 from graphmill.ports.http import HttpClient
-from graphmill.service.remote_files import find_remote, read_remote
+from graphmill.service.files.remote import find_remote, read_remote
 from graphmill.variables.file_references import FileReference
 from graphmill.variables.files import File, TransferMethod, file_type_of
 

@@ -19,12 +19,12 @@ from graphmill.errors import RunNotFound, RunSuspended, TooManyRuns
 from graphmill.ids import new_id
 from graphmill.log_fields import log_fields
 from graphmill.ports.runs import NumberedEvent
-from graphmill.service.apps import App, Version
-from graphmill.service.dispatcher import Dispatcher
-from graphmill.service.file_access import FileAccess
-from graphmill.service.inputs import Find, read_files, read_inputs
-from graphmill.service.reports import Reporter
-from graphmill.service.slots import Slots
+from graphmill.service.apps.catalog import App, Version
+from graphmill.service.files.access import FileAccess
+from graphmill.service.runs.dispatcher import Dispatcher
+from graphmill.service.runs.inputs import Find, read_files, read_inputs
+from graphmill.service.runs.reports import Reporter
+from graphmill.service.runs.slots import Slots
 from graphmill.storage.end_users import EndUser
 from graphmill.storage.journal import SqlJournal
 from graphmill.storage.orders import OrderStore

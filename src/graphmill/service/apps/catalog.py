@@ -28,16 +28,16 @@ from graphmill.ids import app_id_of
 from graphmill.nodes.base import NodePorts, NodeType
 from graphmill.nodes.registry import NODE_TYPES
 from graphmill.nodes.start import start_variables
-from graphmill.service.chat_features import ChatFeatures, read_chat_features
-from graphmill.service.keys import fingerprint, kept_keys
-from graphmill.service.reading import (
+from graphmill.service.apps.chat_features import ChatFeatures, read_chat_features
+from graphmill.service.apps.keys import fingerprint, kept_keys
+from graphmill.service.apps.reading import (
     Reading,
     content_of,
     environment_of,
     read_workflow,
     reading_of_failure,
 )
-from graphmill.service.speech_features import SpeechFeatures, read_speech_features
+from graphmill.service.apps.speech_features import SpeechFeatures, read_speech_features
 from graphmill.storage.apps import AppStore, StoredApp, StoredVersion
 from graphmill.variables.inputs import StartVariable
 

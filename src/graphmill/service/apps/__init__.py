@@ -1,0 +1,1 @@
+"""Apps and their versions, and what their files say around the graph."""

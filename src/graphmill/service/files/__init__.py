@@ -1,0 +1,1 @@
+"""Files that callers name: stored ones, those of the web, those that lie about on this machine."""

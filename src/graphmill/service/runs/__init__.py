@@ -1,0 +1,1 @@
+"""Runs: started, followed, gone on with after a restart, reported."""

@@ -1,0 +1,1 @@
+"""Speech as callers ask for it."""
