@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import socket
 import sys
 import time
 from collections.abc import AsyncIterator, Iterator
@@ -184,6 +185,20 @@ async def test_500_idle_readers_of_a_run_cost_little_and_all_see_its_end(
     assert seconds < 1
     assert cost < 500 * 64 * 1024
     assert 500 == sum('"event":"workflow_finished"' in task.result() for task in readers)
+
+
+def test_connections_above_the_ceiling_are_refused_and_make_room_again(tmp_path: Path) -> None:
+    few = "import os, resource, sys; resource.setrlimit(resource.RLIMIT_NOFILE, (120, 120)); "
+    launcher = [sys.executable, "-c", few + "os.execv(sys.argv[1], sys.argv[1:])"]
+    with running_server({}, tmp_path, launcher=launcher) as small:
+        idle = [socket.create_connection(("127.0.0.1", small.port)) for _ in range(90)]
+        refused = httpx.get(f"{small.url}/health")
+        for connection in idle:
+            connection.close()
+        await_room = time.monotonic() + 5
+        while httpx.get(f"{small.url}/health").status_code != 200:
+            assert time.monotonic() < await_room
+    assert 503 == refused.status_code
 
 
 # --- leaving ---------------------------------------------------------------------------------

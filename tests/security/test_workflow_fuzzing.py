@@ -81,6 +81,7 @@ def test_anything_in_any_place_is_read_or_refused(name: str, mutations: list[Mut
     reading = read_workflow(json.dumps(data), NO_PORTS, environment={})
     assert (reading.plan is None) == bool(reading.problems)
     if reading.workflow is not None:
-        start_variables(reading.workflow)
         read_chat_features(reading.workflow.features)
         encode(form_of(reading.workflow))
+    if reading.workflow is not None and reading.plan is not None:
+        start_variables(reading.workflow)

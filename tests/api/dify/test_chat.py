@@ -197,6 +197,12 @@ async def test_rating_is_given_changed_and_taken_back(api: Api, stranger: str) -
     )
 
 
+@pytest.mark.parametrize("page", ["0", "100000", "9" * 25])
+async def test_ratings_have_no_such_page(api: Api, page: str) -> None:
+    refused = await api.get(f"/app/feedbacks?page={page}", app="chat")
+    assert (400, "invalid_param") == error_of(refused)
+
+
 async def test_conversation_variables_are_listed_and_set(api: Api, stranger: str) -> None:
     turn = await answer(api, "one", app="variables", user=stranger)
     path = f"/conversations/{turn['conversation_id']}/variables"

@@ -32,7 +32,7 @@ class MessageQuery(BaseModel):
 
 
 class FeedbackQuery(BaseModel):
-    page: int = Field(1, ge=1)
+    page: int = Field(1, ge=1, le=99999)
     limit: int = Field(20, ge=1, le=101)
 
 
