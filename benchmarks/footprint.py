@@ -12,7 +12,6 @@ import resource
 import signal
 import statistics
 import subprocess
-import sys
 import tempfile
 import time
 import urllib.request
@@ -20,24 +19,17 @@ from pathlib import Path
 
 import workloads
 from http_load import cpu_seconds, free_port
-
-
-def rss_mb(pid: int) -> float:
-    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
-    return pages * resource.getpagesize() / 1024 / 1024
+from tokens import resident_mb, serve_command
 
 
 def start(folder: Path, port: int) -> tuple[subprocess.Popen[bytes], float]:
     """Start the server; the process, and the seconds until its first 200."""
     began = time.perf_counter()
     process = subprocess.Popen(
-        [
-            sys.executable, "-m", "graphmill", "serve",
-            "--config", str(folder / "config.yaml"), "--port", str(port),
-        ],
+        serve_command(folder / "config.yaml", port),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
-    )  # fmt: skip
+    )
     while time.perf_counter() - began < 30:
         try:
             with urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=1):
@@ -90,10 +82,10 @@ async def waiting_runs(folder: Path, count: int, *, connected: bool) -> None:
     port = free_port()
     process, _ = start(folder, port)
     streams = [await open_stream(port)]
-    before = rss_mb(process.pid)
+    before = resident_mb(process.pid)
     streams += await asyncio.gather(*(open_stream(port) for _ in range(count)))
     await asyncio.sleep(2)
-    after, cpu = rss_mb(process.pid), cpu_seconds(process.pid)
+    after, cpu = resident_mb(process.pid), cpu_seconds(process.pid)
     await asyncio.sleep(5)
     cpu = (cpu_seconds(process.pid) - cpu) / 5
     print(
@@ -115,7 +107,8 @@ def main() -> None:
     arguments = parser.parse_args()
     limit = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(65536, limit), limit))
-    os.environ.setdefault("PYTHONDONTWRITEBYTECODE", "")
+    # Only the first start of a new installation compiles anything.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / "w0.yml").write_text(workloads.no_op())
@@ -129,7 +122,7 @@ def main() -> None:
                 process, first = start(folder, free_port())
                 time.sleep(1)
                 seconds.append(first)
-                idles.append(rss_mb(process.pid))
+                idles.append(resident_mb(process.pid))
                 stop(process)
         print(f"first 200, new data_dir: {statistics.median(firsts):.2f} s (min {min(firsts):.2f})")
         print(

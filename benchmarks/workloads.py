@@ -266,6 +266,37 @@ def iteration(at_once: int) -> str:
     return _document("W4", [around, beginning, template, _end(out=["it", "output"])], edges)
 
 
+def iterating_chat(items: int, at_once: int) -> str:
+    """The same over a variable of the conversation; the answer is the item of the last round."""
+    document = json.loads(iteration(at_once))
+    document["app"]["mode"] = "advanced-chat"
+    workflow = document["workflow"]
+    workflow["conversation_variables"] = [
+        {
+            "id": "6d0b5f2e-6f0a-4f5d-9a57-0d4b8f6a1c11",
+            "name": "items",
+            "value_type": "array[string]",
+            "value": [str(number) for number in range(items)],
+        },
+    ]
+    nodes = workflow["graph"]["nodes"]
+    nodes[1]["data"]["iterator_selector"] = ["conversation", "items"]
+    last = _node(
+        "last",
+        "list-operator",
+        variable=["it", "output"],
+        var_type="array[string]",
+        item_var_type="string",
+        filter_by={"enabled": False, "conditions": []},
+        order_by={"enabled": False, "key": "", "value": "asc"},
+        extract_by={"enabled": False, "serial": "1"},
+        limit={"enabled": False, "size": 10},
+    )
+    nodes[-1:] = [last, _node("answer", "answer", answer="{{#last.last_record#}}")]
+    workflow["graph"]["edges"][-1:] = [_edge("it", "last"), _edge("last", "answer")]
+    return json.dumps(document)
+
+
 def parallel_http(width: int, url: str) -> str:
     names = [f"h{number}" for number in range(width)]
     nodes = [

@@ -31,7 +31,7 @@ from graphmill.errors import ReplayDiverged, StoreError
 from graphmill.ports.runs import Journal
 from graphmill.variables.selectors import Selector
 
-TURN_SECONDS: Final = 0.005
+TURN_SECONDS: Final = 0.002
 """How long a run may keep the loop to itself before others get a turn."""
 BACKLOG: Final = 4096
 """Events that may be ahead of the journal before the run waits for it."""
