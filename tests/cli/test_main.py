@@ -151,6 +151,15 @@ def test_file_is_given_by_its_url(folder: Path, echo_url: str) -> None:
     assert urls == [file["url"] for file in json.loads(result.stdout)["out"]]
 
 
+def test_files_are_shown_by_where_they_are(folder: Path) -> None:
+    (folder / "echo.yml").write_text(echo(DOCUMENTS))
+    (folder / "a.txt").write_text("a")
+    (folder / "b.txt").write_text("b")
+    result = invoke("run", "echo.yml", "-i", "docs=a.txt", "-i", "docs=b.txt")
+    places = [(folder / name).as_uri() for name in ("a.txt", "b.txt")]
+    assert f"out: {' '.join(places)}\n" == result.stdout
+
+
 def test_inputs_come_from_a_file_as_well(folder: Path) -> None:
     (folder / "echo.yml").write_text(echo(DOCUMENTS, TEXT))
     (folder / "a.txt").write_text("a")

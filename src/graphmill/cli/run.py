@@ -107,7 +107,14 @@ def _as_json(outputs: Mapping[str, Value]) -> str:
 
 
 def _as_text(outputs: Mapping[str, Value]) -> str:
-    return "".join(f"{name}: {render_text(value)}\n" for name, value in outputs.items())
+    return "".join(f"{name}: {_shown(value)}\n" for name, value in outputs.items())
+
+
+def _shown(value: Value) -> str:
+    """Files by where they are; whatever else as prompts would have it."""
+    items = value if isinstance(value, list) else [value]
+    places = [item.address or "" for item in items if isinstance(item, File)]
+    return " ".join(places) or render_text(value)
 
 
 def _file_as_json(value: object) -> object:
