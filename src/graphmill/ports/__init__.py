@@ -1,2 +1,2 @@
-"""The outside, as the layers above the pure ones see it. Concrete classes are chosen in `wiring.py`
+"""The outside, as the layers above the pure ones see it. Concrete classes are chosen in `wiring`
 only."""
