@@ -31,7 +31,7 @@ class Repeats:
         self,
         app: App,
         key: RequestKey,
-        start: Callable[[RequestKey | None], Awaitable[LiveRun | Other]],
+        start: Callable[[RequestKey], Awaitable[LiveRun | Other]],
     ) -> LiveRun | RunRecord | Other:
         """The run that `key` has started, or else what `start` does.
 
