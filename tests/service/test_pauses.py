@@ -1,13 +1,15 @@
 """Runs that wait for people: pause, answers, containers, tools (`workflow-dsl §16, §19.11`)."""
 
+import asyncio
 import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import select, update
 
+from graphmill.config.retention import RetentionSettings
 from graphmill.engine.events import (
     Event,
     FormClosed,
@@ -21,8 +23,10 @@ from graphmill.engine.events import (
     TextChunk,
 )
 from graphmill.errors import FormExpired, ToolFailed
+from graphmill.files.local import LocalFiles
 from graphmill.service.runs.app_calls import AppCalls
 from graphmill.service.services import Services
+from graphmill.storage.prune import DAY, Pruner
 from graphmill.storage.runs import LogQuery
 from graphmill.storage.tables import forms
 from tests.dsl.files import edges, node, workflow_text
@@ -229,3 +233,56 @@ async def test_an_app_that_waits_for_a_person_is_no_tool(folder: Path) -> None:
         page = await services.runs.logs(app, LogQuery(status=RunStatus.STOPPED))
 
     assert 1 == page.total
+
+
+async def test_a_new_version_does_not_disturb_who_waits(folder: Path) -> None:
+    async with opened(folder, {"workflow": "hi.yml"}) as services:
+        run_id, paused = await pause_of(services)
+    (folder / "hi.yml").write_text(approval(form_content="New", inputs=[]))
+    async with opened(folder, {"workflow": "hi.yml"}) as services:
+        await fill_in(services, paused.reasons[0])
+        [*_, last] = await told(services, run_id)
+
+    assert isinstance(last, RunFinished)
+    assert "Approve tea? fine" == last.outputs["whole"]
+
+
+async def test_a_run_whose_app_is_gone_ends_and_says_so(folder: Path) -> None:
+    async with opened(folder, {"workflow": "hi.yml"}) as services:
+        run_id, paused = await pause_of(services)
+        app = app_of(services, "hi")
+    async with opened(folder, {"workflow": "ha.yml"}) as services:
+        await fill_in(services, paused.reasons[0])
+        record = await services.runs.get(app, run_id)
+
+    error = "The run was paused. The run cannot go on: its app is not served any more"
+    assert (RunStatus.FAILED, error) == (record.status, record.error)
+
+
+async def test_a_form_is_forgotten_with_its_run(folder: Path) -> None:
+    async with opened(folder, {"workflow": "hi.yml"}) as services:
+        [waits, ended] = [await pause_of(services) for _ in range(2)]
+        await fill_in(services, ended[1].reasons[0])
+        await told(services, ended[0])
+        database = services.forms._store._database
+        retention = RetentionSettings(runs_days=1)
+        later = time.time() + 2 * DAY
+        pruner = Pruner(database, LocalFiles(folder), retention, clock=lambda: later)
+        assert 1 == (await pruner.prune()).runs
+        left = await database.fetch_all(select(forms.c.run_id))
+
+    assert [(waits[0],)] == left
+
+
+async def test_submissions_and_stops_at_once_leave_one_end(folder: Path) -> None:
+    """Whatever comes first: the run ends, once."""
+    async with opened(folder, {"workflow": "hi.yml"}) as services:
+        for number in range(10):
+            run_id, paused = await pause_of(services)
+            app = app_of(services, "hi")
+            acts = [fill_in(services, paused.reasons[0]), services.runs.stop(app, run_id)]
+            await asyncio.gather(*(acts if number % 2 else reversed(acts)), return_exceptions=True)
+            events = await told(services, run_id)
+            ends = [event for event in events if isinstance(event, RunFinished)]
+            assert 1 == len(ends)
+            assert events[-1] is ends[0]
