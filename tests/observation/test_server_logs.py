@@ -1,6 +1,8 @@
 """The log of a real server, as a collector of logs reads it."""
 
+import asyncio
 import json
+import time
 from pathlib import Path
 
 import httpx
@@ -44,3 +46,39 @@ async def test_records_are_json_and_say_what_they_belong_to(tmp_path: Path) -> N
         if record["route"] != "/health"
     ]
     assert not [line for line in lines if KEY in line or "hidden" in line]
+
+
+async def test_task_that_waited_belongs_to_the_request_that_ordered_it(tmp_path: Path) -> None:
+    async with world() as outside:
+        ocs = {"anonymous": True, "tasks_at_a_time": 1, "publish_workflows": ["watched"]}
+        with running_server(config(tmp_path, outside, ocs=ocs), tmp_path) as server:
+            url = f"{server.url}/ocs/v2.php/taskprocessing"
+            async with httpx.AsyncClient(headers={"OCS-APIRequest": "true"}, timeout=20) as client:
+
+                async def schedule(page: str, request_id: str) -> int:
+                    body = {
+                        "type": "app:watched",
+                        "appId": "test",
+                        "input": {"url": f"{outside.outside.url}{page}"},
+                    }
+                    headers = {"X-Request-Id": request_id, "Accept": "application/json"}
+                    answer = await client.post(f"{url}/schedule", json=body, headers=headers)
+                    return int(answer.json()["ocs"]["data"]["task"]["id"])
+
+                first = await schedule("/never", "first")
+                await outside.outside.asked.wait()
+                await schedule("/broken", "second")
+                # Its end makes room for the other one.
+                await client.post(f"{url}/tasks/{first}/cancel")
+                [failed] = await asyncio.to_thread(_await_failures, tmp_path / "server.log")
+    assert "second" == failed["request_id"]
+
+
+def _await_failures(log: Path) -> list[dict[str, str]]:
+    deadline = time.monotonic() + 10
+    while time.monotonic() < deadline:
+        lines = [line for line in log.read_text().splitlines() if "a run has failed" in line]
+        if lines:
+            return [json.loads(line) for line in lines]
+        time.sleep(0.02)
+    raise AssertionError("no run has failed")

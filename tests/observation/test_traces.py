@@ -129,6 +129,8 @@ async def test_failures_are_seen_where_they_happen(tmp_path: Path) -> None:
     assert [500, 500] == [attributes(span)["http.response.status_code"] for span in fetches]
     assert 404 == attributes(outside.span("GET unknown"))["http.response.status_code"]
     assert not outside.span("POST /v1/workflows/run").parent_span_id
+    # The server was asked whether it answers, too.
+    assert not [span for span in outside.spans() if "health" in span.name]
 
 
 @pytest.mark.parametrize(

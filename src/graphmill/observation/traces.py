@@ -32,6 +32,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from graphmill import __version__
 from graphmill.config.observation import TraceSettings
 from graphmill.engine.context import NodeContext
+from graphmill.engine.events import RunStatus
 from graphmill.engine.fanout import Feed
 from graphmill.engine.outcome import Failed, Outcome, Paused
 from graphmill.engine.rounds import Rounds
@@ -45,6 +46,8 @@ from graphmill.ports.models import ChatPiece, ChatRequest, Feature, ModelRef, Mo
 
 _PROPAGATOR: Final = TraceContextTextMapPropagator()
 _TRACE_HEADERS: Final = frozenset({b"traceparent", b"tracestate"})
+_PROBES: Final = frozenset({"/health", "/ready", "/metrics"})
+"""Asked every few seconds by those who watch; nobody looks for their traces."""
 _LOWEST_FAULT: Final = 500
 """Of HTTP statuses: what is below is the caller's doing."""
 
@@ -76,9 +79,7 @@ class Traces(Tracing):
         attributes = {"graphmill.app": app, "graphmill.run_id": run.id}
         with self._spans.around(f"run {app}", attributes) as span:
             yield
-            # Of a run that has not ended, another span will see the end.
-            status = "unfinished" if feed.end is None else str(feed.end.status)
-            _end(span, status, is_failure=status == "failed")
+            _end(span, _status_of(feed), is_failure=_status_of(feed) == RunStatus.FAILED)
 
     def nodes(self, types: Mapping[str, NodeType]) -> Mapping[str, NodeType]:
         return {
@@ -142,6 +143,13 @@ class Spans:
             span.end()
 
 
+def _status_of(feed: Feed) -> str:
+    if feed.end is not None:
+        return feed.end.status
+    # Another span will see the end.
+    return RunStatus.PAUSED if feed.is_paused else "unfinished"
+
+
 @contextmanager
 def _within(span: Span) -> Iterator[None]:
     token = current.attach(trace.set_span_in_context(span))
@@ -166,7 +174,7 @@ class _TracedRequests:
         self._route_of = route_of
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
+        if scope["type"] != "http" or scope["path"] in _PROBES:
             await self._app(scope, receive, send)
             return
         method = scope["method"]

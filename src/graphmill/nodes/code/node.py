@@ -92,8 +92,7 @@ class Code:
         """What the code printed is for whoever looks for its mistakes; Dify drops it."""
         if output:
             text = without_secrets(output, context.pool)
-            where = {"run": context.run.id, "node": self._id}
-            logger.info("code printed: %s", text.rstrip("\n"), extra=where)
+            logger.info("code printed: %s", text.rstrip("\n"), extra={"node": self._id})
 
 
 def _build(node_id: str, data: CodeData, ports: NodePorts) -> Code:
