@@ -26,6 +26,8 @@ from graphmill.errors import FormExpired, ToolFailed
 from graphmill.files.local import LocalFiles
 from graphmill.service.runs.app_calls import AppCalls
 from graphmill.service.services import Services
+from graphmill.service.tasks.tasks import Order
+from graphmill.storage.ocs_tasks import TaskApi, TaskStatus
 from graphmill.storage.prune import DAY, Pruner
 from graphmill.storage.runs import LogQuery
 from graphmill.storage.tables import forms
@@ -286,3 +288,20 @@ async def test_submissions_and_stops_at_once_leave_one_end(folder: Path) -> None
             ends = [event for event in events if isinstance(event, RunFinished)]
             assert 1 == len(ends)
             assert events[-1] is ends[0]
+
+
+async def test_a_task_cannot_wait_for_a_person(folder: Path) -> None:
+    nodes = [start("input"), asking(form_content="?"), end(output="h.note")]
+    (folder / "asks.yml").write_text(workflow_text(nodes, edges("start>h", "h:ok>end")))
+    types = {"core:text2text": {"workflow": "asks"}}
+    async with opened(folder, {"workflow": "asks.yml"}, ocs={"task_types": types}) as services:
+        tasks = services.ocs.tasks
+        order = Order(TaskApi.TASK, "core:text2text", "test", {"input": "x"}, None)
+        task = await tasks.schedule(order)
+        ended = await tasks.wait(task, seconds=10)
+        page = await services.runs.logs(app_of(services, "asks"), LogQuery())
+
+    assert TaskStatus.FAILED is ended.status
+    sentence = "The workflow waits for a person to fill in a form, which a task cannot."
+    assert sentence == ended.user_facing_error
+    assert [RunStatus.STOPPED] == [entry.run.status for entry in page.entries]
