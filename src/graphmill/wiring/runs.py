@@ -59,10 +59,7 @@ async def open_runs(
     StoreError."""
     messages, run_store, orders = MessageStore(database), RunStore(database), OrderStore(database)
     limits, tracing = settings.limits, observed.tracing
-    form_store = FormStore(database)
-    postman = None if settings.mail.host is None else SmtpPostman(settings.mail)
-    mails = FormMails(form_store, postman, base_url=settings.server.base_url)
-    forms = Forms(form_store, mails, pause_days=limits.pause_days)
+    forms, mails = _forms(settings, database)
     catalog = Catalog(
         settings.apps,
         AppStore(database),
@@ -106,6 +103,13 @@ async def open_runs(
         background.start(forms.watch(), name="forms")
         background.start(mails.send_all(), name="mails")
         yield OpenRuns(catalog, runs, slots, conversations, forms)
+
+
+def _forms(settings: Settings, database: Database) -> tuple[Forms, FormMails]:
+    store = FormStore(database)
+    postman = None if settings.mail.host is None else SmtpPostman(settings.mail)
+    mails = FormMails(store, postman, base_url=settings.server.base_url)
+    return Forms(store, mails, pause_days=settings.limits.pause_days), mails
 
 
 def run_limits(settings: Settings) -> RunLimits:

@@ -79,22 +79,22 @@ async def build(settings: Settings) -> AsyncIterator[Services]:
         if observed.is_counted:
             background.start(observed.metrics.watch_loop(), name="event loop lag")
         yield Services(
-            settings,
-            opened.catalog,
-            opened.runs,
-            Repeats(RequestKeyStore(database), opened.runs),
-            opened.forms,
-            opened.conversations,
-            Suggestions(outside.models, MessageStore(database)),
-            outside.speech,
-            uploads,
-            files,
-            end_users,
-            tasks,
-            outside.sandbox,
-            readers,
-            observed.metrics,
-            observed.tracing,
+            settings=settings,
+            catalog=opened.catalog,
+            runs=opened.runs,
+            repeats=Repeats(RequestKeyStore(database), opened.runs),
+            forms=opened.forms,
+            conversations=opened.conversations,
+            suggestions=Suggestions(outside.models, MessageStore(database)),
+            speech=outside.speech,
+            uploads=uploads,
+            files=files,
+            end_users=end_users,
+            ocs=tasks,
+            sandbox=outside.sandbox,
+            readers=readers,
+            metrics=observed.metrics,
+            tracing=observed.tracing,
         )
 
 
