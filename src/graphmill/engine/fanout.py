@@ -78,9 +78,10 @@ class Feed:
         return pending
 
     def recorded(self) -> None:
-        """The journal holds all that was handed over: of that, only the window stays here."""
-        self._recorded = self._handed
+        """The journal holds all that was handed over: of what it held before, only the window stays
+        here. So readers that keep up have one commit's time to take what is new."""
         surplus = min(self._recorded, self.count - WINDOW) - self._forgotten
+        self._recorded = self._handed
         if surplus > 0:
             del self._events[:surplus]
             self._forgotten += surplus
