@@ -1,7 +1,7 @@
 """Metrics as Prometheus reads them. Imported when it asks for the first time."""
 
 import platform
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import accumulate
 from typing import Final
 
@@ -16,23 +16,23 @@ from prometheus_client.core import (
 from prometheus_client.registry import Collector
 
 from graphmill import __version__
-from graphmill.observation.metrics import BUCKETS, Counter, Gauge, Histogram, Metrics
+from graphmill.observation.metrics import BUCKETS, Counter, Histogram, Metrics, Reading
 
 _BOUNDS: Final = (*map(str, BUCKETS), "+Inf")
 
 
-class Exposition(Collector):
-    content_type: Final = b"text/plain; version=0.0.4; charset=utf-8"
+def exposition(metrics: Metrics, readings: Sequence[Reading]) -> bytes:
+    """All of it, as text. May be called in a thread while `metrics` go on being counted."""
+    registry = CollectorRegistry()
+    ProcessCollector(registry=registry)
+    registry.register(_Everything(metrics, readings))
+    return generate_latest(registry)
 
-    def __init__(self, metrics: Metrics) -> None:
+
+class _Everything(Collector):
+    def __init__(self, metrics: Metrics, readings: Sequence[Reading]) -> None:
         self._metrics = metrics
-        self._registry = CollectorRegistry()
-        self._registry.register(self)
-        ProcessCollector(registry=self._registry)
-
-    def text(self) -> bytes:
-        """All of it, as it is now."""
-        return generate_latest(self._registry)
+        self._readings = readings
 
     def collect(self) -> Iterator[Metric]:
         yield InfoMetricFamily(
@@ -42,12 +42,12 @@ class Exposition(Collector):
         )
         yield from map(_histogram, self._metrics.histograms)
         yield from map(_counter, self._metrics.counters)
-        yield from map(_gauge, self._metrics.gauges)
+        yield from map(_gauge, self._readings)
 
 
 def _histogram(histogram: Histogram) -> Metric:
     family = HistogramMetricFamily(histogram.name, histogram.about, labels=histogram.labels)
-    for labels, (*counts, total) in histogram.rows.items():
+    for labels, (*counts, total) in histogram.rows.copy().items():
         buckets = list(zip(_BOUNDS, accumulate(counts), strict=True))
         family.add_metric(labels, buckets, total)
     return family
@@ -55,13 +55,14 @@ def _histogram(histogram: Histogram) -> Metric:
 
 def _counter(counter: Counter) -> Metric:
     family = CounterMetricFamily(counter.name, counter.about, labels=counter.labels)
-    for labels, value in counter.values.items():
+    for labels, value in counter.values.copy().items():
         family.add_metric(labels, value)
     return family
 
 
-def _gauge(gauge: Gauge) -> Metric:
+def _gauge(reading: Reading) -> Metric:
+    gauge, values = reading
     family = GaugeMetricFamily(gauge.name, gauge.about, labels=gauge.labels)
-    for labels, value in gauge.read().items():
+    for labels, value in values.items():
         family.add_metric(labels, value)
     return family

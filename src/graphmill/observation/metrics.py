@@ -64,6 +64,9 @@ class Gauge:
     read: Callable[[], Values]
 
 
+Reading: TypeAlias = tuple[Gauge, Values]
+
+
 class Metrics:
     def __init__(self, slugs: Mapping[str, str]) -> None:
         """`slugs`: id of an app → what the app is called here."""
@@ -111,9 +114,9 @@ class Metrics:
     def counters(self) -> Sequence[Counter]:
         return self._retries, self._tokens
 
-    @property
-    def gauges(self) -> Sequence[Gauge]:
-        return self._gauges
+    def read_gauges(self) -> Sequence[Reading]:
+        """Call it in the event loop, which what is counted belongs to."""
+        return [(gauge, gauge.read()) for gauge in self._gauges]
 
     def watch(self, name: str, about: str, labels: Labels, read: Callable[[], Values]) -> None:
         """Have `read` called whenever somebody asks."""
