@@ -83,7 +83,7 @@ class Traversal:
     @property
     def is_ready(self) -> bool:
         """Is there something to begin?"""
-        return bool(self._ready or self._empty) and self._root.error is None
+        return self._root.error is None and bool(self._ready or self._empty)
 
     @property
     def error(self) -> str | None:
@@ -188,7 +188,9 @@ class Traversal:
             self._fail(
                 frame, f"Maximum execution steps exceeded: {frame.starts} > {self._step_limit}"
             )
-        self._settle(frame)
+        frame.open -= 1
+        if frame.open == 0 and frame.container is not None:
+            self._close(frame, frame.container)
         return None
 
     def retry(self, work: Work, failure: Failed) -> None:
@@ -389,12 +391,6 @@ class Traversal:
             else:
                 frame.open += 1
                 self._ready.append((frame, index, predecessor))
-
-    def _settle(self, frame: Frame) -> None:
-        """A node of `frame` is done with. Was it the last one of a round?"""
-        frame.open -= 1
-        if frame.open == 0 and frame.container is not None:
-            self._close(frame, frame.container)
 
     # --- containers (`workflow-dsl §11`) ----------------------------------------------------------
 
