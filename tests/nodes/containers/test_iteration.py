@@ -521,6 +521,28 @@ async def test_stop_ends_an_iteration_at_once(is_parallel):
     )
 
 
+@pytest.mark.parametrize(
+    "options", [{}, {"is_parallel": True, "parallel_nums": 1000}], ids=["one by one", "parallel"]
+)
+async def test_stop_ends_an_iteration_that_never_waits(options):
+    plan = plan_of(
+        [*iteration("it", "start.l", "c.r", **options), script("c", inside="it")],
+        "start>it s_it>c",
+        {"c": numbered},
+    )
+    stage = Stage(plan, {"l": list(range(50_000))})
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(stage.driver.drive())
+        await stage.until("c started")
+        stage.driver.stop()
+        began = time.thread_time()
+
+    assert time.thread_time() - began < 1
+    told = await stage.told()
+    assert RunStatus.STOPPED == told.status
+    assert len(told.started) < 10_000
+
+
 @pytest.mark.parametrize("number", [0, -1, "many"])
 def test_a_number_of_parallel_items_below_one_is_refused(number):
     with pytest.raises(WorkflowInvalid, match="parallel_nums"):
