@@ -13,7 +13,7 @@ from graphmill.engine.events import Event, RunFinished, RunPaused
 from graphmill.errors import RunSuspended
 from graphmill.ports.runs import NumberedEvent
 
-WINDOW: Final = 512
+WINDOW: Final = 1024
 """Events of a live run that stay in memory once the journal has them."""
 BATCH: Final = 128
 """Events that a reader is given at a time, so that one who does not go on keeps few in memory."""
