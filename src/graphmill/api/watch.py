@@ -30,7 +30,7 @@ class Answered:
 
     method: str
     path: str
-    """Without the query: what signs a link stands there."""
+    """Without the query, where what signs a link stands, and without what opens a form."""
     route: str
     """As `route_of` gives it."""
     status: int
@@ -75,7 +75,7 @@ class Watch:
     def _tell(self, scope: Scope, status: int, seconds: float) -> None:
         answered = Answered(
             scope["method"] if scope["method"] in _METHODS else UNKNOWN,
-            scope["path"][:_PATH_CHARACTERS],
+            _path_of(scope)[:_PATH_CHARACTERS],
             route_of(self._paths, scope),
             status,
             seconds,
@@ -106,6 +106,12 @@ def paths_of(routes: Iterable[Route]) -> dict[object, str]:
 def route_of(paths: Mapping[object, str], scope: Scope) -> str:
     """What the path of a request that is over is an example of; `UNKNOWN` where nothing is."""
     return scope.get(ROUTE) or paths.get(scope.get("endpoint"), UNKNOWN)
+
+
+def _path_of(scope: Scope) -> str:
+    path = str(scope["path"])
+    token = scope.get("path_params", {}).get("form_token")
+    return path.replace(token, "***") if token else path
 
 
 def _request_id(scope: Scope) -> bytes:

@@ -1,5 +1,6 @@
 """The page of a form, as a browser without scripts uses it."""
 
+import logging
 from collections.abc import AsyncIterator
 from html.parser import HTMLParser
 
@@ -45,7 +46,8 @@ async def services(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Se
     for name, text in WORKFLOWS.items():
         (folder / f"{name}.yml").write_text(text)
     apps = [{"workflow": f"{name}.yml", "api_keys": [f"app-{name}"]} for name in WORKFLOWS]
-    async with build(settings(folder, *apps, limits={"body_mb": 1})) as services:
+    sections = {"limits": {"body_mb": 1}, "logs": {"access": True}}
+    async with build(settings(folder, *apps, **sections)) as services:
         yield services
 
 
@@ -138,6 +140,21 @@ async def test_the_page_runs_nothing_and_tells_nobody_its_address(
     assert ["no-referrer", "no-store", "DENY", "nosniff"] == [
         answer.headers[name] for name in names
     ]
+
+
+async def test_the_log_of_requests_does_not_hold_what_opens_a_form(
+    http: httpx.AsyncClient, services: Services, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    _, path = await paused(http, services)
+    token = path.removeprefix("/form/")
+    headers = {"Authorization": "Bearer app-hi"}
+    await http.get(path)
+    await http.get(f"/v1/form/human_input/{token}", headers=headers)
+
+    told = str([vars(record) for record in caplog.records if record.name.startswith("graphmill")])
+    assert "/form/" in told
+    assert token not in told
 
 
 async def test_a_long_text_stays_as_it_is(http: httpx.AsyncClient, services: Services) -> None:

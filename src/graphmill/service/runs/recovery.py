@@ -38,12 +38,13 @@ class Recovery:
     async def recover(self) -> None:
         """Go on with every run that an earlier process left running; call it once the apps are
         loaded."""
-        left = await self._orders.running()
-        for run in left:
-            await self._go_on(run, INTERRUPTED)
-        if left:
-            logger.info("%d runs of an earlier process were taken up", len(left))
-        await self._runs.end_unknown(INTERRUPTED)
+        async with self._runs.taking_up:
+            left = await self._orders.running()
+            for run in left:
+                await self._go_on(run, INTERRUPTED)
+            if left:
+                logger.info("%d runs of an earlier process were taken up", len(left))
+            await self._runs.end_unknown(INTERRUPTED)
 
     async def resume(self, run_id: str, step_key: str) -> None:
         """What that step of a run waits for has come: let the run go on, if it has not ended.
