@@ -25,6 +25,7 @@ TEXTS = ["Plain words", 'say "hi" \\ there', "ÄRGER in Köln", "日本語の文
 KEYWORDS = [
     "plain", "WORDS", "in w", 'y "h', "\\ t", "ärger", "KÖLN", "日本語", "語の文", "本", "0% s",
     "_ly", "ab", "b", "ann", "nothing", "xyz", '"', "say", "a" * 40,
+    "\0\0\0", "say\0", "\0 words",
 ]  # fmt: skip
 
 

@@ -66,8 +66,8 @@ def ddl() -> list[str]:
 
 def match_of(app_id: str, *keywords: str) -> str | None:
     """What finds runs of that app in which one of the keywords may occur; None when they are too
-    short for that."""
-    if any(len(keyword) < SHORTEST for keyword in keywords):
+    short for that, or have a NUL, which would end the query."""
+    if any(len(keyword) < SHORTEST or "\0" in keyword for keyword in keywords):
         return None
     app = _all_of([f"§{app_id[:2]}", f"§{app_id[2:4]}"])
     groups = (
