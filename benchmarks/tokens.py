@@ -70,6 +70,18 @@ def graphmill(model_port: int) -> Iterator[tuple[int, int]]:
             yield port, pid
 
 
+async def frames(reader: asyncio.StreamReader) -> AsyncGenerator[bytes, None]:
+    """The events of an answer; its chunks may end anywhere."""
+    await reader.readuntil(b"\r\n\r\n")
+    rest = b""
+    while size := int(await reader.readline(), 16):
+        rest += await reader.readexactly(size)
+        await reader.readexactly(2)
+        *whole, rest = rest.split(b"\n\n")
+        for frame in whole:
+            yield frame
+
+
 async def texts(
     port: int, path: str, order: str, *, key: str = "app-bench"
 ) -> AsyncGenerator[str, None]:
@@ -84,10 +96,10 @@ async def texts(
         + content
     )
     try:
-        while (line := await reader.readline()) not in (b"0\r\n", b""):
-            if not line.startswith(b"data: {"):
+        async for frame in frames(reader):
+            if not frame.startswith(b"data: {"):
                 continue
-            event = json.loads(line[6:])
+            event = json.loads(frame[6:])
             if event.get("event") == "text_chunk":
                 yield event["data"]["text"]
             elif event.get("choices"):
