@@ -19,7 +19,6 @@ UNKNOWN: Final = "unknown"
 """In place of what a caller made up."""
 _METHODS: Final = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"})
 _REQUEST_ID: Final = re.compile(rb"[A-Za-z0-9_.-]{1,64}")
-_PATH_CHARACTERS: Final = 500
 
 access = logging.getLogger("graphmill.access")
 
@@ -29,10 +28,8 @@ class Answered:
     """A request that is over."""
 
     method: str
-    path: str
-    """Without the query, where what signs a link stands, and without what opens a form."""
     route: str
-    """As `route_of` gives it."""
+    """As `route_of` gives it. Not the path: forms, logins and files are opened by what is in it."""
     status: int
     seconds: float
 
@@ -75,7 +72,6 @@ class Watch:
     def _tell(self, scope: Scope, status: int, seconds: float) -> None:
         answered = Answered(
             scope["method"] if scope["method"] in _METHODS else UNKNOWN,
-            _path_of(scope)[:_PATH_CHARACTERS],
             route_of(self._paths, scope),
             status,
             seconds,
@@ -88,7 +84,7 @@ def log_access(answered: Answered) -> None:
     access.info(
         "%s %s %d",
         answered.method,
-        answered.path,
+        answered.route,
         answered.status,
         extra={
             "route": answered.route,
@@ -106,12 +102,6 @@ def paths_of(routes: Iterable[Route]) -> dict[object, str]:
 def route_of(paths: Mapping[object, str], scope: Scope) -> str:
     """What the path of a request that is over is an example of; `UNKNOWN` where nothing is."""
     return scope.get(ROUTE) or paths.get(scope.get("endpoint"), UNKNOWN)
-
-
-def _path_of(scope: Scope) -> str:
-    path = str(scope["path"])
-    token = scope.get("path_params", {}).get("form_token")
-    return path.replace(token, "***") if token else path
 
 
 def _request_id(scope: Scope) -> bytes:
