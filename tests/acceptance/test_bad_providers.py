@@ -40,7 +40,9 @@ CASES: Final = {
         streaming(events(delta("He")), ends=False), "He", "broke off in the middle of its answer"
     ),
     "sends broken JSON": Case(
-        streaming(events(delta("He")), events(b'{"choices": [{')), "He", "that cannot be read"
+        streaming(events(delta("He")), events(b'{"choices": [{'), pause=0.2),
+        "He",
+        "that cannot be read",
     ),
     "is busy once": Case(in_turn(refusal(429), streaming(WHOLE_REPLY)), "Hello"),
     "is busy for good": Case(
