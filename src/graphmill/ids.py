@@ -60,6 +60,11 @@ def log_id_of(run_id: str) -> str:
     return str(uuid5(_NAMESPACE, f"log:{run_id}"))
 
 
+def called_run_id_of(key: str, number: int) -> str:
+    """The id of the run that is begun by the call of a tool, in its attempt of that number."""
+    return str(uuid5(_NAMESPACE, f"call:{number}:{storable(key)}"))
+
+
 def message_file_id_of(message_id: str, belongs_to: str, number: int) -> str:
     """The id of a file as a part of a message, which is not the file's own (`service-api §24`)."""
     return str(uuid5(UUID(message_id), f"{belongs_to}:{number}"))

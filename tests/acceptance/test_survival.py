@@ -18,6 +18,7 @@ import pytest
 from tests.acceptance.effects import Effects, counted_effects, in_a_row
 from tests.outbound.local_server import Received, local_server
 from tests.server_process import ServerProcess, running_server
+from tests.service.test_app_calls import caller
 
 KEY = "app-survivor"
 USER = "somebody"
@@ -289,6 +290,47 @@ async def test_ending_server_hands_its_runs_over(tmp_path: Path, effects: Effect
         waited.result().json()["code"],
     )
     assert {"t/a": 3, "t/b": 6, "t/c": 3} == effects.calls
+
+
+# --- runs that call others -------------------------------------------------------------------
+
+
+def calling_config(folder: Path, effects: Effects) -> Json:
+    """The app `caller` has the run that `config_of` serves as a tool."""
+    config = config_of(folder, effects)
+    path = folder / "caller.yml"
+    variable = {"variable": "token", "label": "T", "type": "text-input", "required": True}
+    path.write_text(caller(variable))
+    [called] = config["apps"]
+    config["apps"] = [
+        {**called, "api_keys": ["app-called"]},
+        {"workflow": str(path), "api_keys": [KEY]},
+    ]
+    tools = [{"provider": "called", "kind": "workflow", "app": "survivor"}]
+    return {**config, "tools": tools}
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM], ids=["killed", "ended"])
+async def test_called_run_goes_on_and_its_caller_finds_it_again(
+    tmp_path: Path, effects: Effects, how: signal.Signals
+) -> None:
+    config = calling_config(tmp_path, effects)
+    effects.hold("t/b")
+    async with serving(config, tmp_path) as (server, api):
+        run_id = (await accepted(api))["workflow_run_id"]
+        async with httpx.AsyncClient(
+            base_url=api.base_url, headers={"Authorization": "Bearer app-called"}
+        ) as called:
+            await until_b(called, effects)
+        os.kill(server.pid, how)
+        await asyncio.to_thread(await_end, server)
+    effects.release()
+    async with serving(config, tmp_path) as (_, api):
+        detail = await ended(api, run_id)
+        api.headers["Authorization"] = "Bearer app-called"
+        assert ["succeeded"] == await statuses(api)
+    assert ("succeeded", "t/c") == (detail["status"], detail["outputs"]["out"])
+    assert {"t/a": 1, "t/b": 2, "t/c": 1} == effects.calls
 
 
 # --- clocks ----------------------------------------------------------------------------------

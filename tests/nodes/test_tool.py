@@ -16,6 +16,7 @@ from graphmill.nodes.tool.arguments import fit_arguments
 from graphmill.ports.tools import (
     BlobMessage,
     FileMessage,
+    Invocation,
     JsonMessage,
     LinkMessage,
     Parameter,
@@ -48,7 +49,7 @@ class Scripted:
     arguments: list[Mapping[str, Value]] = field(default_factory=list)
     refs: list[ToolRef] = field(default_factory=list)
 
-    async def invoke(self, arguments: Mapping[str, Value], run: Run) -> ToolResult:
+    async def invoke(self, arguments: Mapping[str, Value], invocation: Invocation) -> ToolResult:
         self.arguments.append(arguments)
         if self.error is not None:
             raise self.error

@@ -5,6 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from graphmill.engine.events import RunFinished, RunStatus
+from graphmill.ports.tools import Invocation
+from graphmill.service.runs.app_calls import AppCalls
 from graphmill.service.services import Services
 from graphmill.storage.runs import LogQuery
 from tests.dsl.files import edges, node, workflow_text
@@ -21,8 +23,9 @@ FILE = {
 }
 
 
-def caller(variable: dict[str, Any] | None = None, provider: str = "called") -> str:
-    """A file whose runs hand their input to a tool and its outputs back."""
+def caller(variable: dict[str, Any] | None = None, provider: str = "called", **data: Any) -> str:
+    """A file whose runs hand their input to a tool and its outputs back; `data` is the tool
+    node's."""
     variable = variable or {"variable": "q", "label": "Q", "type": "text-input", "required": True}
     name = variable["variable"]
     begin = node("start", "start", title="Start", variables=[variable])
@@ -36,6 +39,7 @@ def caller(variable: dict[str, Any] | None = None, provider: str = "called") -> 
         tool_name="anything",
         tool_parameters={name: {"type": "variable", "value": ["start", name]}},
         tool_configurations={},
+        **data,
     )
     outputs = [
         {"variable": name, "value_selector": ["t", name]}
@@ -124,6 +128,34 @@ async def test_a_called_run_that_fails_fails_the_tool(tmp_path: Path) -> None:
         end = await run(services, {"url": server.url}, slug="caller")
     assert RunStatus.FAILED is end.status
     assert error_of(end).startswith("Failed to invoke tool: Request to http://127.0.0.1")
+
+
+async def test_a_retry_runs_a_failed_app_again(tmp_path: Path) -> None:
+    answers = iter([reply(500), reply(200, b"now")])
+
+    async def next_answer(*arguments: Any) -> None:
+        await next(answers)(*arguments)
+
+    url = {"variable": "url", "label": "U", "type": "text-input", "required": True}
+    retries = {"retry_enabled": True, "max_retries": 1, "retry_interval": 1}
+    calling, called = caller(url, retry_config=retries), waiting("out")
+    async with local_server(next_answer) as server, world(tmp_path, called, calling) as services:
+        end = await run(services, {"url": server.url}, slug="caller")
+        assert 2 == await runs_of(services, "called")
+    assert "now" == end.outputs["out"]
+
+
+async def test_a_call_that_is_made_again_finds_its_run(tmp_path: Path) -> None:
+    async with world(tmp_path, echo(), caller()) as services:
+        live = await start(services, {"q": "hello"}, slug="caller")
+        await live.feed.finished()
+        calls = AppCalls(services.end_users)
+        calls.open(services.catalog, services.runs)
+        again = await calls.call("called", {"q": "hello"}, Invocation(live.run, f"{live.run.id}:t"))
+        assert 1 == await runs_of(services, "called")
+        await calls.call("called", {"q": "hello"}, Invocation(live.run, f"{live.run.id}:other"))
+        assert 2 == await runs_of(services, "called")
+    assert {"out": "hello"} == again.outputs
 
 
 async def test_an_input_that_does_not_fit_fails_the_tool(tmp_path: Path) -> None:

@@ -24,6 +24,7 @@ from graphmill.engine.events import (
 )
 from graphmill.errors import FormExpired, ToolFailed
 from graphmill.files.local import LocalFiles
+from graphmill.ports.tools import Invocation
 from graphmill.service.runs.app_calls import AppCalls
 from graphmill.service.services import Services
 from graphmill.service.tasks.tasks import Order
@@ -61,7 +62,7 @@ async def told(services: Services, run_id: str, slug: str = "hi") -> list[Event]
     if live is not None:
         await live.feed.finished()
     record = await services.runs.get(app_of(services, slug), run_id)
-    return [event for _, event in await services.runs.history(record)]
+    return [event for _, event in await services.runs.history(record.id)]
 
 
 def lines(events: Sequence[Event]) -> list[str]:
@@ -230,7 +231,7 @@ async def test_an_app_that_waits_for_a_person_is_no_tool(folder: Path) -> None:
         calls = AppCalls(services.end_users)
         calls.open(services.catalog, services.runs)
         with pytest.raises(ToolFailed, match="waits for a person, which a tool cannot"):
-            await calls.call("hi", {"topic": "tea"}, live.run)
+            await calls.call("hi", {"topic": "tea"}, Invocation(live.run, "key"))
         await live.feed.finished()
         page = await services.runs.logs(app, LogQuery(status=RunStatus.STOPPED))
 

@@ -8,7 +8,7 @@ from typing import Any
 from graphmill.config import Settings
 from graphmill.dsl.tools import ToolProvider
 from graphmill.nodes.tool.arguments import fit_arguments
-from graphmill.ports.tools import Tool, ToolMessage, ToolRef
+from graphmill.ports.tools import Invocation, Tool, ToolMessage, ToolRef
 from graphmill.tools.toolbox import ConfiguredTools
 from graphmill.tools.workflow import Apps, NoApps
 from graphmill.variables.values import Value
@@ -18,7 +18,7 @@ from graphmill.wiring.tools import open_tools
 from tests.nodes.http_stand_ins import FilesInMemory
 from tests.nodes.running import context_of
 
-RUN = context_of({}).run
+INVOCATION = Invocation(context_of({}).run, "key")
 
 
 @asynccontextmanager
@@ -47,4 +47,4 @@ async def call(
     tools: ConfiguredTools, name: str, arguments: Mapping[str, Value], provider: str = "time"
 ) -> Sequence[ToolMessage]:
     tool = await find(tools, name, provider)
-    return (await tool.invoke(fit_arguments(tool.parameters, arguments), RUN)).messages
+    return (await tool.invoke(fit_arguments(tool.parameters, arguments), INVOCATION)).messages

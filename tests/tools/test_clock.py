@@ -8,14 +8,14 @@ from graphmill.errors import ToolFailed
 from graphmill.nodes.tool.arguments import fit_arguments
 from graphmill.ports.tools import TextMessage
 from graphmill.tools.clock import time_tools
-from tests.tools.opened import RUN
+from tests.tools.opened import INVOCATION
 
 TOOLS = time_tools(lambda: datetime(2024, 7, 1, 12, 30, tzinfo=UTC))
 
 
 async def said(name, arguments):
     tool = TOOLS[name]
-    result = await tool.invoke(fit_arguments(tool.parameters, arguments), RUN)
+    result = await tool.invoke(fit_arguments(tool.parameters, arguments), INVOCATION)
     [message] = result.messages
     assert isinstance(message, TextMessage)
     return message.text

@@ -92,6 +92,16 @@ ToolMessage: TypeAlias = (
 
 
 @dataclass(frozen=True, slots=True)
+class Invocation:
+    """That a tool is called once."""
+
+    run: Run
+    """Which calls it."""
+    key: str
+    """The same when the call is made again, by a retry or after a crash."""
+
+
+@dataclass(frozen=True, slots=True)
 class ToolResult:
     messages: tuple[ToolMessage, ...]
     usage: Usage | None = None
@@ -107,9 +117,9 @@ class Tool(Protocol):
     @property
     def parameters(self) -> tuple[Parameter, ...]: ...
 
-    async def invoke(self, arguments: Mapping[str, Value], run: Run) -> ToolResult:
-        """Do it for `run`. `arguments` fit the parameters (`tool_arguments`); cancelling the caller
-        ends the work.
+    async def invoke(self, arguments: Mapping[str, Value], invocation: Invocation) -> ToolResult:
+        """Do it. `arguments` fit the parameters (`fit_arguments`); cancelling the caller ends the
+        work.
 
         Raises ToolFailed."""
         ...

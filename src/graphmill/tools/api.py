@@ -7,12 +7,12 @@ from typing import Final
 from urllib.parse import quote, urlencode
 
 from graphmill import jsontext
-from graphmill.engine.run import Run
 from graphmill.errors import OutboundRefused, ToolFailed
 from graphmill.media_types import UNKNOWN, Disposition, bare_mime_type, charset_of
 from graphmill.ports.http import HttpClient, HttpLimits, HttpRequest, HttpResponse
 from graphmill.ports.tools import (
     BlobMessage,
+    Invocation,
     JsonMessage,
     Parameter,
     TextMessage,
@@ -57,7 +57,7 @@ class ApiTool:
     def parameters(self) -> tuple[Parameter, ...]:
         return self.operation.parameters
 
-    async def invoke(self, arguments: Mapping[str, Value], run: Run) -> ToolResult:
+    async def invoke(self, arguments: Mapping[str, Value], invocation: Invocation) -> ToolResult:
         try:
             async with self.http.request(self._request(arguments)) as response:
                 return ToolResult(await self._read(response))

@@ -5,13 +5,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-from graphmill.engine.run import Run
 from graphmill.errors import FileNotFound, InvalidParameter, ModelError, ToolFailed
 from graphmill.media_types import UNKNOWN
 from graphmill.ports.files import FileVault
 from graphmill.ports.speech import Listener, Voice
 from graphmill.ports.tools import (
     BlobMessage,
+    Invocation,
     Parameter,
     ParameterType,
     TextMessage,
@@ -73,7 +73,7 @@ class SpeakingTool:
         ),
     )
 
-    async def invoke(self, arguments: Mapping[str, Value], run: Run) -> ToolResult:
+    async def invoke(self, arguments: Mapping[str, Value], invocation: Invocation) -> ToolResult:
         voice = Voice(str(arguments["voice"]))
         try:
             audio = await self.speech.speak(str(arguments["text"]), voice)
@@ -98,7 +98,7 @@ class ListeningTool:
         ),
     )
 
-    async def invoke(self, arguments: Mapping[str, Value], run: Run) -> ToolResult:
+    async def invoke(self, arguments: Mapping[str, Value], invocation: Invocation) -> ToolResult:
         file = arguments["audio_file"]
         if not isinstance(file, File):
             raise ToolFailed("not a valid audio file")

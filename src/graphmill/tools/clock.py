@@ -8,9 +8,8 @@ from functools import partial
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from graphmill.engine.run import Run
 from graphmill.errors import ToolFailed
-from graphmill.ports.tools import Parameter, ParameterType, TextMessage, ToolResult
+from graphmill.ports.tools import Invocation, Parameter, ParameterType, TextMessage, ToolResult
 from graphmill.variables.values import Value
 
 FORMAT: Final = "%Y-%m-%d %H:%M:%S"
@@ -31,7 +30,7 @@ class TimeTool:
     answer: Answer
     """Arguments → text. Raises ValueError."""
 
-    async def invoke(self, arguments: Mapping[str, Value], run: Run) -> ToolResult:
+    async def invoke(self, arguments: Mapping[str, Value], invocation: Invocation) -> ToolResult:
         try:
             return ToolResult((TextMessage(self.answer(arguments)),))
         except (ValueError, OverflowError) as error:

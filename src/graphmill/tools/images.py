@@ -4,11 +4,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-from graphmill.engine.run import Run
 from graphmill.errors import ModelError, ToolFailed
 from graphmill.media_types import UNKNOWN, mime_type_in
 from graphmill.ports.models import ModelRef
-from graphmill.ports.tools import BlobMessage, Parameter, ParameterType, Tool, ToolResult
+from graphmill.ports.tools import (
+    BlobMessage,
+    Invocation,
+    Parameter,
+    ParameterType,
+    Tool,
+    ToolResult,
+)
 from graphmill.together import together
 from graphmill.variables.values import Value
 
@@ -52,7 +58,7 @@ class ImageTool:
         Parameter("size", description="Width and height in pixels, such as 1024x1024."),
     )
 
-    async def invoke(self, arguments: Mapping[str, Value], run: Run) -> ToolResult:
+    async def invoke(self, arguments: Mapping[str, Value], invocation: Invocation) -> ToolResult:
         count = int(str(arguments["n"]))
         if not 1 <= count <= MOST:
             raise ToolFailed(f"n must be between 1 and {MOST}, not {count}")

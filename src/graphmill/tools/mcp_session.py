@@ -24,13 +24,13 @@ from mcp_types import (
     TextResourceContents,
 )
 
-from graphmill.engine.run import Run
 from graphmill.errors import OutboundRefused, ToolFailed
 from graphmill.jsontext import decode
 from graphmill.media_types import UNKNOWN
 from graphmill.ports.http import HttpClient, HttpLimits, HttpRequest, HttpResponse
 from graphmill.ports.tools import (
     BlobMessage,
+    Invocation,
     JsonMessage,
     LinkMessage,
     Parameter,
@@ -59,7 +59,7 @@ class McpTool:
     parameters: tuple[Parameter, ...]
     endpoint: Endpoint
 
-    async def invoke(self, arguments: Mapping[str, Value], run: Run) -> ToolResult:
+    async def invoke(self, arguments: Mapping[str, Value], invocation: Invocation) -> ToolResult:
         """Raises ToolFailed, also for what the tool itself calls an error."""
         async with _connected(self.endpoint) as client:
             result = await client.call_tool(self.name, dict(arguments))

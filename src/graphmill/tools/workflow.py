@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 
 from graphmill.engine.events import RunFinished
-from graphmill.engine.run import Run
 from graphmill.engine.usage import Usage
 from graphmill.errors import ToolFailed
 from graphmill.ports.tools import (
     FileMessage,
+    Invocation,
     JsonMessage,
     Parameter,
     TextMessage,
@@ -34,8 +34,11 @@ class Apps(Protocol):
         cannot run."""
         ...
 
-    async def call(self, slug: str, inputs: Mapping[str, Value], caller: Run) -> RunFinished:
-        """Run the app for the end user of `caller`, one deeper; cancelling stops it.
+    async def call(
+        self, slug: str, inputs: Mapping[str, Value], invocation: Invocation
+    ) -> RunFinished:
+        """Run the app for the end user of the run that calls, one deeper; or wait for the run that
+        the same call began before a crash. Cancelling stops it.
 
         Raises ToolFailed when no run could be started."""
         ...
@@ -47,7 +50,9 @@ class NoApps:
     def describe(self, slug: str) -> tuple[str, tuple[Parameter, ...]]:
         raise ToolFailed(f"the app {slug!r} can be called in the server only (graphmill serve)")
 
-    async def call(self, slug: str, inputs: Mapping[str, Value], caller: Run) -> RunFinished:
+    async def call(
+        self, slug: str, inputs: Mapping[str, Value], invocation: Invocation
+    ) -> RunFinished:
         raise AssertionError("no app was found, so there is none to call")
 
 
@@ -74,10 +79,10 @@ class WorkflowTool:
     parameters: tuple[Parameter, ...]
     apps: Apps
 
-    async def invoke(self, arguments: Mapping[str, Value], run: Run) -> ToolResult:
-        if run.call_depth >= MAX_DEPTH:
+    async def invoke(self, arguments: Mapping[str, Value], invocation: Invocation) -> ToolResult:
+        if invocation.run.call_depth >= MAX_DEPTH:
             raise ToolFailed(f"Max workflow call depth {MAX_DEPTH} reached.")
-        finished = await self.apps.call(self.slug, arguments, run)
+        finished = await self.apps.call(self.slug, arguments, invocation)
         if finished.error is not None:
             raise ToolFailed(finished.error)
         # The end of a run does not tell what was read and what was written.

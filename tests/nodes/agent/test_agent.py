@@ -15,7 +15,7 @@ from graphmill.nodes.agent.toolset import MAX_CHARACTERS, observation
 from graphmill.nodes.base import WaitingNode
 from graphmill.nodes.registry import NODE_TYPES
 from graphmill.ports.conversations import PastTurn
-from graphmill.ports.tools import BlobMessage, JsonMessage, LinkMessage, TextMessage
+from graphmill.ports.tools import BlobMessage, JsonMessage, LinkMessage, TextMessage, ToolResult
 from tests.models.stand_ins import delta, events, in_turn, provider, streaming
 from tests.nodes.http_stand_ins import FilesInMemory
 from tests.nodes.running import NO_PORTS, build, context_of
@@ -170,6 +170,37 @@ async def test_functions_are_called_until_the_model_answers():
         ("gpt-4o-mini Thought", "success"),
         ("ROUND 2", "success"),
     ] == heard.logs
+
+
+class Recognised:
+    """`ports.Tool` and `ports.Toolbox` that remembers by what its calls are recognised."""
+
+    description = "Any."
+    parameters = ()
+
+    def __init__(self):
+        self.keys = []
+
+    async def find(self, ref):
+        return self
+
+    async def invoke(self, arguments, invocation):
+        self.keys.append(invocation.key)
+        return ToolResult((TextMessage("done"),))
+
+
+async def test_a_call_is_recognised_by_its_place_and_its_arguments():
+    asked = [called(("weekday", {})), called(("weekday", {})), said("Done.")]
+    other = [called(("weekday", {"year": 1})), said("Done.")]
+    tool = Recognised()
+    for replies in (asked, asked, other):
+        answers = [streaming(reply) for reply in replies]
+        async with provider(in_turn(*answers)) as stand_in, ports_of(stand_in.models) as ports:
+            node = build("agent", agent(), replace(ports, tools=tool))
+            await cast("WaitingNode", node).run(context_of(START))
+    first, second, *again, elsewhere = tool.keys
+    assert [first, second] == again
+    assert 3 == len({first, second, elsewhere})
 
 
 async def test_outputs_are_the_log_usage_and_files():

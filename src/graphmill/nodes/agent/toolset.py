@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Final
 
 from graphmill import jsontext
-from graphmill.engine.run import Run
 from graphmill.errors import ToolFailed
 from graphmill.nodes.agent.data import ToolChoice
 from graphmill.nodes.tool.arguments import fit_arguments
@@ -14,6 +13,7 @@ from graphmill.ports.models import ToolSchema
 from graphmill.ports.tools import (
     BlobMessage,
     FileMessage,
+    Invocation,
     JsonMessage,
     LinkMessage,
     Parameter,
@@ -41,13 +41,13 @@ class AgentTool:
     schema: ToolSchema
     fixed: Mapping[str, Value]
 
-    async def call(self, arguments: Mapping[str, Value], run: Run) -> ToolResult:
+    async def call(self, arguments: Mapping[str, Value], invocation: Invocation) -> ToolResult:
         """Raises ToolFailed."""
         try:
             fitting = fit_arguments(self.tool.parameters, {**arguments, **self.fixed})
         except ValueError as error:
             raise ToolFailed(str(error)) from error
-        return await self.tool.invoke(fitting, run)
+        return await self.tool.invoke(fitting, invocation)
 
 
 async def open_toolset(choices: Sequence[ToolChoice], toolbox: Toolbox) -> dict[str, AgentTool]:

@@ -14,7 +14,7 @@ from graphmill.nodes.prompts.messages import recorded_call
 from graphmill.nodes.prompts.parameters import Parameters
 from graphmill.nodes.tool.messages import Gathered
 from graphmill.ports.models import ChatRequest, Message, Models, ToolCall, ToolSchema
-from graphmill.ports.tools import BlobMessage, FileMessage
+from graphmill.ports.tools import BlobMessage, FileMessage, Invocation
 from graphmill.variables.values import Value
 
 
@@ -31,6 +31,8 @@ class Work:
     gathered: Gathered
     log: AgentLog
     usage: Usage = field(default_factory=Usage)
+    calls: int = 0
+    """Of tools, so far."""
 
     async def think(
         self,
@@ -78,7 +80,11 @@ class Work:
         chosen = self.tools.get(call.name)
         if chosen is None:
             raise ToolFailed(f"There is no tool {call.name!r}, only {', '.join(self.tools)}")
-        result = await chosen.call(read_arguments(call.arguments), self.context.run)
+        self.calls += 1
+        # After a crash the model may ask for something else in the same place.
+        key = f"{self.context.idempotency_key}:{self.calls}:{call.name}:{call.arguments}"
+        invocation = Invocation(self.context.run, key)
+        result = await chosen.call(read_arguments(call.arguments), invocation)
         if result.usage is not None:
             self.usage += result.usage
         for message in result.messages:

@@ -13,7 +13,7 @@ from graphmill.nodes.base import NodeData, NodePorts, NodeType
 from graphmill.nodes.tool.arguments import GivenValue, GivenValues, Settings, Source, fit_arguments
 from graphmill.nodes.tool.messages import Gathered
 from graphmill.ports.files import FileVault
-from graphmill.ports.tools import Tool, Toolbox, ToolRef
+from graphmill.ports.tools import Invocation, Tool, Toolbox, ToolRef
 from graphmill.variables.pool import Pool
 from graphmill.variables.secrets import without_secrets
 from graphmill.variables.selectors import Selector
@@ -58,8 +58,9 @@ class ToolNode:
             return Failed(f"Failed to get tool runtime: {error}", "ToolRuntimeResolutionError")
         inputs = self._inputs(tool, pool)
         values = {**self._values(tool, pool), **_found(self._settings, pool)}
+        invocation = Invocation(context.run, context.idempotency_key)
         try:
-            result = await tool.invoke(fit_arguments(tool.parameters, values), context.run)
+            result = await tool.invoke(fit_arguments(tool.parameters, values), invocation)
         except (ToolFailed, ValueError) as error:
             message = without_secrets(f"Failed to invoke tool: {error}", pool)
             return Failed(message, "ToolRuntimeInvocationError", inputs)

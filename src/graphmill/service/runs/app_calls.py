@@ -6,7 +6,6 @@ from typing import Final
 
 from graphmill.dsl.model import AppMode
 from graphmill.engine.events import RunFinished, RunPaused
-from graphmill.engine.run import Run
 from graphmill.errors import (
     InvalidParameter,
     NotPublished,
@@ -15,10 +14,11 @@ from graphmill.errors import (
     ToolFailed,
     WorkflowInvalid,
 )
-from graphmill.ports.tools import Parameter, ParameterType
+from graphmill.ids import called_run_id_of
+from graphmill.ports.tools import Invocation, Parameter, ParameterType
 from graphmill.service.apps.catalog import App, Catalog, Version
 from graphmill.service.runs.inputs import Find
-from graphmill.service.runs.runs import Runs
+from graphmill.service.runs.runs import LiveRun, Runs
 from graphmill.storage.end_users import EndUserStore
 from graphmill.variables.file_references import FileReference
 from graphmill.variables.files import File
@@ -52,28 +52,56 @@ class AppCalls:
         app, version = self._find(slug)
         return app.info.description, tuple(map(_parameter, version.start_variables))
 
-    async def call(self, slug: str, inputs: Mapping[str, Value], caller: Run) -> RunFinished:
+    async def call(
+        self, slug: str, inputs: Mapping[str, Value], invocation: Invocation
+    ) -> RunFinished:
         app, version = self._find(slug)
         try:
-            live = await self._runs.start(
-                app,
-                version,
-                inputs={name: _as_sent(value) for name, value in inputs.items()},
-                files=[],
-                user=await self._end_users.ensure(app.id, caller.user),
-                find=_finder(inputs),
-                call_depth=caller.call_depth + 1,
-            )
+            known = await self._known(app, invocation.key)
+            if isinstance(known, str):
+                known = await self._runs.start(
+                    app,
+                    version,
+                    inputs={name: _as_sent(value) for name, value in inputs.items()},
+                    files=[],
+                    user=await self._end_users.ensure(app.id, invocation.run.user),
+                    find=_finder(inputs),
+                    run_id=known,
+                    call_depth=invocation.run.call_depth + 1,
+                )
         except (RequestRefused, StoreError) as error:
             raise ToolFailed(str(error)) from error
+        return known if isinstance(known, RunFinished) else await self._end_of(app, known)
+
+    async def _known(self, app: App, key: str) -> RunFinished | LiveRun | str:
+        """What the call with that key has led to: the end of a run, a run that goes on, or nothing
+        of use, that is the id for the next run. Raises StoreError."""
+        attempt = 0
+        while True:
+            attempt += 1
+            run_id = called_run_id_of(key, attempt)
+            live = self._runs.find_live(app, run_id)
+            if live is not None and not live.feed.is_finished:
+                return live
+            history = await self._runs.history(run_id)
+            if not history:
+                return run_id
+            _, last = history[-1]
+            if isinstance(last, RunFinished) and last.error is None:
+                return last
+
+    async def _end_of(self, app: App, live: LiveRun) -> RunFinished:
+        """Raises ToolFailed."""
         try:
             end = await live.feed.finished()
         except asyncio.CancelledError:
-            await self._runs.stop(app, live.run.id)
+            # Of a server that stops, the next process goes on with both.
+            if not self._runs.is_closing:
+                await self._runs.stop(app, live.run.id)
             raise
         if isinstance(end, RunPaused):
             await self._runs.stop(app, live.run.id)
-            raise ToolFailed(f"the app {slug!r} waits for a person, which a tool cannot")
+            raise ToolFailed(f"the app {app.slug!r} waits for a person, which a tool cannot")
         return end
 
     def _find(self, slug: str) -> tuple[App, Version]:

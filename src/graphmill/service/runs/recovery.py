@@ -40,7 +40,8 @@ class Recovery:
         loaded."""
         async with self._runs.taking_up:
             left = await self._orders.running()
-            for run in left:
+            # Who was called first: who called looks for them.
+            for run in sorted(left, key=lambda run: run.call_depth, reverse=True):
                 await self._go_on(run, INTERRUPTED)
             if left:
                 logger.info("%d runs of an earlier process were taken up", len(left))
@@ -66,10 +67,7 @@ class Recovery:
     async def _go_on(self, run: Run, past: str) -> LiveRun | None:
         """None when the run cannot go on: it is ended, after its `past`."""
         try:
-            if run.call_depth:
-                # The run that called it makes the call again.
-                raise VersionNotFound("it was the tool of another run")
-            history = await self._runs.history(run)
+            history = await self._runs.history(run.id)
             plan = await _plan(self._catalog, run)
         except StoreError:
             raise

@@ -87,9 +87,9 @@ class Runs:
         """Go on counting where an earlier process stopped."""
         self._numbers = await self._store.last_sequence_numbers()
 
-    async def history(self, run: Run | RunRecord) -> list[NumberedEvent]:
-        """What is recorded of `run`, oldest first. Raises StoreError."""
-        return await self._journal.history(run.id)
+    async def history(self, run_id: str) -> list[NumberedEvent]:
+        """What is recorded of a run, oldest first. Raises StoreError."""
+        return await self._journal.history(run_id)
 
     def pages(self, record: RunRecord) -> AsyncGenerator[list[NumberedEvent], None]:
         """The same page by page, for readers who take their time. Raises StoreError."""
@@ -108,7 +108,7 @@ class Runs:
         Hold `taking_up`. Raises StoreError."""
         pause = await self.pause_of(run)
         tokens, steps = (0, 0) if pause is None else (pause.total_tokens, pause.total_steps)
-        feed = self._taken_up(run, await self.history(run)).feed
+        feed = self._taken_up(run, await self.history(run.id)).feed
         now = self._clock()
         elapsed = max(0.0, now - run.created_at)
         finished = RunFinished(status, {}, reason, elapsed, tokens, steps, 0, now)
@@ -255,7 +255,7 @@ class Runs:
         live = self._live.get(run.id)
         if live is not None:
             await self.committed(live)
-        history = await self.history(run)
+        history = await self.history(run.id)
         return history if until is None else [entry for entry in history if entry[0] <= until]
 
     async def order_of(self, record: RunRecord) -> Run | None:
@@ -264,7 +264,7 @@ class Runs:
 
     async def pause_of(self, run: Run | RunRecord) -> RunPaused | None:
         """Why a run waits, if it does."""
-        history = await self.history(run)
+        history = await self.history(run.id)
         last = history[-1][1] if history else None
         return last if isinstance(last, RunPaused) else None
 
