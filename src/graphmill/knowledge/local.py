@@ -60,7 +60,7 @@ class LocalSource:
         ]
 
     async def _scores(self, search: Search, documents: Mapping[str, Document]) -> dict[int, float]:
-        """By number of the segment; without those that have nothing of the query."""
+        """By number of the segment, of all that may be among the best."""
         weights, meaning = _ONLY_WORDS, dict[int, float]()
         if self._embedding is not None:
             weights = search.weights
@@ -68,12 +68,14 @@ class LocalSource:
                 meaning = await self._by_meaning(self._embedding, search.query, documents)
         words = await self._by_words(search.query, documents.keys()) if weights.keyword else {}
         whole = weights.vector + weights.keyword
+        # Without a word of the query, only those that are nearest in meaning can be among the best.
+        likely = words.keys() | set(nlargest(search.top_k, meaning, key=meaning.__getitem__))
         return {
             number: (
                 weights.vector * meaning.get(number, 0.0) + weights.keyword * words.get(number, 0.0)
             )
             / whole
-            for number in meaning.keys() | words.keys()
+            for number in likely
         }
 
     async def _by_meaning(
