@@ -89,10 +89,12 @@ class OutboundRules:
     networks: tuple[tuple[Network, int | None], ...] = ()
     """With the one port that is open there, or None for all."""
     hosts: frozenset[tuple[str, int | None]] = frozenset()
+    setting: str = "http_request.allow"
+    """What of the configuration they were read from, and would have to allow more."""
 
     @classmethod
-    def parse(cls, entries: Iterable[str]) -> Self:
-        """Read config `http_request.allow`. Raises ValueError quoting the entry that is wrong."""
+    def parse(cls, entries: Iterable[str], setting: str = "http_request.allow") -> Self:
+        """Read a list of the configuration. Raises ValueError quoting the entry that is wrong."""
         networks: list[tuple[Network, int | None]] = []
         hosts: set[tuple[str, int | None]] = set()
         for entry in entries:
@@ -104,7 +106,7 @@ class OutboundRules:
                 hosts.add((text, port))
             else:
                 raise _not_an_entry(entry)
-        return cls(tuple(networks), frozenset(hosts))
+        return cls(tuple(networks), frozenset(hosts), setting)
 
     def permits(self, host: str, port: int, address: Address) -> bool:
         """May a request for `host` (lower case, as the URL has it) connect to `address`?"""
@@ -123,18 +125,18 @@ class OutboundRules:
         addresses = list(addresses)
         permitted = [address for address in addresses if self.permits(host, port, address)]
         if addresses and not permitted:
-            raise _refusal(host, port, addresses[0])
+            raise _refusal(host, port, addresses[0], self.setting)
         return permitted
 
 
-def _refusal(host: str, port: int, address: Address) -> OutboundRefused:
+def _refusal(host: str, port: int, address: Address, setting: str) -> OutboundRefused:
     place = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
     reason = f"{kind_of(address)} address"
     if parse_address(host) is None:
         reason += " behind the name"
     return OutboundRefused(
         f"Refused to connect to {place} ({reason}). "
-        f'To allow it add "{place}" to http_request.allow in config.yaml.'
+        f'To allow it add "{place}" to {setting} in config.yaml.'
     )
 
 

@@ -30,7 +30,7 @@ async def open_client(
 
 def rules_of(name: str, allowed: Sequence[str]) -> OutboundRules:
     try:
-        return OutboundRules.parse(allowed)
+        return OutboundRules.parse(allowed, name)
     except ValueError as error:
         raise ConfigInvalid(f"{name}: {error}") from None
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from tests.api.ocs.client import ALICE, BOB, NOBODY, TP, TX, W_ALICE, Ocs, W, opened
+from tests.api.ocs.client import ALICE, BOB, NOBODY, TI, TP, TX, W_ALICE, Ocs, W, opened
 from tests.api.ocs.workers import header
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -158,15 +158,39 @@ async def test_a24_nobody_has_files(open_ocs: Ocs) -> None:
     assert "files" in answer.message
 
 
-async def test_lists_need_a_login_all_the_same(open_ocs: Ocs) -> None:
-    assert 997 == (await open_ocs.get(f"{TP}/tasks", auth=None)).code
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", f"{TP}/tasks"),
+        ("GET", f"{TP}/queue_stats"),
+        ("GET", f"{TP}/tasks/{{id}}/queue_position"),
+        ("POST", f"{TP}/tasks/{{id}}/cancel"),
+        ("POST", f"{TP}/task/{{id}}/cancel"),
+        ("DELETE", f"{TP}/task/{{id}}"),
+        ("GET", f"{TX}/tasks/app/test"),
+        ("DELETE", f"{TX}/task/{{id}}"),
+        ("GET", f"{TI}/tasks/app/test"),
+        ("DELETE", f"{TI}/task/{{id}}"),
+    ],
+)
+async def test_nobody_lists_ends_or_deletes_what_nobody_ordered(
+    open_ocs: Ocs, method: str, path: str
+) -> None:
+    """Strangers, who are nobody as well, could end each other's tasks and read their lists."""
+    answer = await open_ocs.order("core:text2text:topics", {"input": "x"}, auth=None)
+    task_id = answer.task["id"]
+    refused = await open_ocs.call(method, path.format(id=task_id), auth=None)
+    assert (401, 997) == (refused.status, refused.code)
+    kept = (await open_ocs.get(f"{TP}/task/{task_id}", auth=None)).task
+    assert "STATUS_SCHEDULED" == kept["status"]
 
 
 async def test_guest_sees_no_types_and_schedules_nothing(ocs: Ocs) -> None:
     guest = ("guest", "guest-pw")
     assert {} == (await ocs.get(TYPES, auth=guest)).data["types"]
     assert [] == (await ocs.get(f"{TX}/tasktypes", auth=guest)).data["types"]
-    assert 412 == (await ocs.order("core:text2text", {"input": "x"}, auth=guest)).status
+    for task_type in ("core:text2text", "nonsense"):
+        assert 412 == (await ocs.order(task_type, {"input": "x"}, auth=guest)).status
 
 
 async def test_guessing_ends_soon_and_for_that_login_only(ocs: Ocs) -> None:

@@ -1,5 +1,7 @@
 """Files (`nextcloud-ocs §21.9`)."""
 
+from typing import Any
+
 import pytest
 
 from graphmill.service.tasks.files import owner_named
@@ -30,12 +32,20 @@ async def test_f01_upload(ocs: Ocs) -> None:
     assert isinstance(answer.data["fileId"], int)
 
 
-async def test_f02_upload_of_nothing(ocs: Ocs) -> None:
-    answer = await ocs.call("POST", INPUT_FILE, files={"other": (None, "x")})
-    assert 400 == answer.status
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param({"files": {"other": (None, "x")}}, id="F02"),
+        pytest.param({"data": {"data": "x"}}, id="no multipart"),
+    ],
+)
+async def test_upload_of_nothing_is_refused_with_a_bare_text(ocs: Ocs, body: Any) -> None:
+    answer = await ocs.call("POST", INPUT_FILE, **body)
+    assert (400, "No file was uploaded") == (answer.status, answer.data)
+    assert answer.data == answer.meta["message"]
 
 
-async def test_f03_to_f06_file_of_a_task(ocs: Ocs) -> None:
+async def test_f03_f04_f05_f06_file_of_a_task(ocs: Ocs) -> None:
     task_id, file_id = await heard(ocs)
     answer = await ocs.get(f"{TP}/tasks/{task_id}/file/{file_id}")
     assert (200, SOUND) == (answer.status, answer.response.content)

@@ -24,7 +24,7 @@ async def test_g01_g02_task_is_read_with_get_and_post(ocs: Ocs) -> None:
     assert task == (await ocs.post(f"{TP}/task/{task_id}")).task
 
 
-async def test_g03_to_g09_lists(ocs: Ocs) -> None:
+async def test_g03_g04_g05_g06_g07_g08_g09_lists(ocs: Ocs) -> None:
     plain = await ocs.sched(appId="lists")
     summary = await ocs.sched("core:text2text:summary", appId="lists", customId="c-1")
     marked = await ocs.sched(appId="lists", customId="c-1")
@@ -123,7 +123,7 @@ async def run_of(ocs: Ocs, task_id: int) -> Any:
     return status
 
 
-async def test_g22_to_g26_queue(ocs: Ocs) -> None:
+async def test_g22_g23_g24_g25_g26_queue(ocs: Ocs) -> None:
     await ocs.drain()
     first, second = await ocs.waiting_topics(), await ocs.waiting_topics()
     stats = (await ocs.get(f"{TP}/queue_stats")).data

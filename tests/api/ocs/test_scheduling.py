@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from tests.api.ocs.client import NOBODY, TP, Ocs
+from tests.api.ocs.client import NOBODY, REGISTRATION, TP, Ocs, W
+from tests.api.ocs.workers import provider
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -212,6 +213,12 @@ async def test_s22_translation(ocs: Ocs) -> None:
             ["Non-audio item provided for Audio slot"],
             id="S35",
         ),
+        pytest.param(
+            "core:audio2text",
+            {"input": "\N{ARABIC-INDIC DIGIT THREE}"},
+            ["Non-audio item provided for Audio slot"],
+            id="digits that PHP does not read",
+        ),
         pytest.param("app:greet", {"name": "Ann", "style": "rude"}, ["Got \"rude\""], id="S37"),
         pytest.param("app:greet", {"style": "formal"}, ['Missing key: "name"'], id="S38"),
         pytest.param("app:greet", {"name": "x" * 21}, ["less than 20 characters"], id="length"),
@@ -247,6 +254,18 @@ async def test_s34_file_of_somebody_else(ocs: Ocs) -> None:
     assert (401, 401) == (answer.status, answer.code)
     expected = "User does not have access to the files mentioned in the task input"
     assert expected == answer.message
+
+
+async def test_each_file_of_a_list_is_looked_at(ocs: Ocs) -> None:
+    task_type = "core:image2text:ocr"
+    given = provider("worker1:ocr", task_type)
+    assert 100 == (await ocs.post(REGISTRATION, {"provider": given}, version=1, worker=W)).code
+    own, foreign = await ocs.upload(), await ocs.upload(auth=("bob", "bob-pw"))
+    statuses = [
+        (await ocs.order(task_type, {"input": ids})).status
+        for ids in ([own, own], [own, NOBODY], [own, foreign], [own, f"{foreign}.0"], [own, [own]])
+    ]
+    assert [200, 400, 401, 401, 400] == statuses
 
 
 async def test_s36_type_of_a_workflow(ocs: Ocs) -> None:

@@ -41,6 +41,12 @@ async def test_x01_x02_x03_x13_task(ocs: Ocs) -> None:
             id="X05",
         ),
         pytest.param({"input": "x" * 64_001}, 400, "Input text is too long", id="too long"),
+        pytest.param(
+            {"identifier": "x" * 256},
+            400,
+            "identifier must have at most 255 characters",
+            id="long identifier",
+        ),
         pytest.param({"input": None}, 400, 'Parameter "input" is missing', id="no input"),
     ],
 )

@@ -65,7 +65,7 @@ async def test_ranges(ocs: Ocs, more: Any, status: int, message: str | None) -> 
     assert (status, message) == (answer.status, answer.data.get("message"))
 
 
-async def test_i07_to_i11_pictures(ocs: Ocs) -> None:
+async def test_i07_i08_i09_i10_i11_pictures(ocs: Ocs) -> None:
     task_id = await drawn(ocs)
     shown = (await ocs.get(f"{TI}/task/{task_id}")).task
     assert shown == (await ocs.post(f"{TI}/task/{task_id}")).task

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from tests.api.ocs.client import TP, Ocs, W, opened
+from tests.api.ocs.client import REGISTRATION, TP, Ocs, W, opened
 from tests.api.ocs.sink import Sink, opened_sink
+from tests.api.ocs.workers import provider
 
 BOOM = "core:text2text:formalization"
 TOPICS = "core:text2text:topics"
@@ -90,12 +91,13 @@ async def test_webhooks_that_cannot_be(server: Ocs, more: dict[str, str], status
 
 
 async def test_private_addresses_are_called_only_where_allowed(
-    tmp_path: Path, echo_url: str, sink: Sink
+    tmp_path: Path, echo_url: str, sink: Sink, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with opened(tmp_path, echo_url, webhook_allow_private=[]) as ocs:
         task = await ocs.wait(await ocs.sched(**hook(sink, "HTTP:POST")))
         assert "STATUS_SUCCESSFUL" == task["status"]
     assert [] == sink.calls
+    assert "ocs.webhook_allow_private" in caplog.text
 
 
 async def test_h08_nobody_is_shown_the_webhook(server: Ocs, sink: Sink) -> None:
@@ -118,14 +120,20 @@ async def test_worker_is_brought_up(tmp_path: Path, echo_url: str, sink: Sink) -
         assert ("PUT", "/enabled?enabled=1") == (await sink.first(3))[2][:2]
 
 
+@pytest.mark.parametrize(
+    ("name", "query"),
+    [("worker1:topics", "worker1:topics"), ("my topics&x=1#", "my%20topics%26x%3D1%23")],
+)
 async def test_worker_is_woken_up_for_the_first_task(
-    tmp_path: Path, echo_url: str, sink: Sink
+    tmp_path: Path, echo_url: str, sink: Sink, name: str, query: str
 ) -> None:
-    async with opened(tmp_path, echo_url, ex_apps=ex_app(sink)) as ocs:
+    bound = {TOPICS: {"provider": name}}
+    async with opened(tmp_path, echo_url, ex_apps=ex_app(sink), task_types=bound) as ocs:
+        await ocs.post(REGISTRATION, {"provider": provider(name, TOPICS)}, version=1, worker=W)
         await sink.first(2)
         await ocs.sched(TOPICS)
         call = (await sink.first(3))[2]
-        assert ("POST", "/trigger?providerId=worker1:topics") == call[:2]
+        assert ("POST", f"/trigger?providerId={query}") == call[:2]
 
 
 async def test_webhook_may_be_a_worker(tmp_path: Path, echo_url: str, sink: Sink) -> None:

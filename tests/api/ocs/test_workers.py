@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from graphmill.api.ocs.providers import MAX_BATCH
 from graphmill.service.tasks.tasks import LOST
 from tests.api.ocs.client import NOBODY, REGISTRATION, TP, Ocs, W, opened
 from tests.api.ocs.workers import provider
@@ -165,6 +166,15 @@ async def test_w15_w16_batch(ocs: Ocs) -> None:
     await ocs.drain()
     empty = await ocs.next("worker1:topics", TOPICS, path="next_batch")
     assert {"tasks": [], "has_more": False} == empty.data
+
+
+async def test_batch_has_an_end_however_much_is_asked_for(ocs: Ocs) -> None:
+    await ocs.drain()
+    for _ in range(MAX_BATCH + 1):
+        await ocs.waiting_topics()
+    batch = (await ocs.next("worker1:topics", TOPICS, path="next_batch", numberOfTasks=10**9)).data
+    assert (MAX_BATCH, True) == (len(batch["tasks"]), batch["has_more"])
+    await ocs.drain()
 
 
 async def test_w17_w18_progress(ocs: Ocs) -> None:

@@ -219,7 +219,7 @@ def _pairs(text: bytes) -> dict[str, Any]:
 
 
 def _windows(settings: OcsSettings) -> dict[str, Window]:
-    """What is counted for whom. Of lists of images, only those that nobody asked for by name."""
+    """What is counted for whom."""
     rates = settings.rate_limit
     counted = [
         (f"{name} {who}", window)
@@ -227,7 +227,6 @@ def _windows(settings: OcsSettings) -> dict[str, Window]:
         for who, window in (("user", rates.user), ("anonymous", rates.anonymous))
     ]
     counted += [("fetch user", rates.fetch), ("fetch anonymous", rates.fetch)]
-    counted.append(("images anonymous", rates.anonymous))
     return {name: Window(*window) for name, window in counted if window}
 
 

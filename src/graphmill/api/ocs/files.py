@@ -13,7 +13,7 @@ from graphmill.api.bodies import Body
 from graphmill.api.forms import UploadForm
 from graphmill.api.ocs.calls import Call
 from graphmill.api.ocs.envelope import Reply
-from graphmill.api.ocs.errors import refused
+from graphmill.api.ocs.errors import OcsError, refused
 from graphmill.errors import FileNotFound, FileTooLarge, NoFileUploaded, TaskNotFound
 from graphmill.media_types import mime_type_in
 from graphmill.service.tasks.files import owner_named
@@ -118,12 +118,13 @@ async def add_to_task(call: Call, task: Task) -> Reply:
 
 async def upload_input(call: Call) -> Reply:
     """A file that tasks of the caller may use; its name may stand beside it (`§19.3`)."""
-    form = upload_form(call, "data")
     try:
+        form = upload_form(call, "data")
         part = await form.file()
     except NoFileUploaded:
         # This is the one route whose error is a bare text.
-        raise refused(400, "No file was uploaded") from None
+        text = "No file was uploaded"
+        raise OcsError(400, text, text) from None
     async with aclosing(form.chunks()) as chunks:
         stored = await call.api.tasks.files.add(
             owner_named(call.caller.user_id or ""),

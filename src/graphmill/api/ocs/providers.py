@@ -1,6 +1,8 @@
 """TaskProcessing for workers, who fetch tasks and report on them (`nextcloud-ocs §11`). Where the
 documentation has these calls, the user of a task may make them, too (`§9.8`)."""
 
+from typing import Final
+
 from starlette.types import ASGIApp
 
 from graphmill.api.ocs.calls import Call
@@ -13,33 +15,34 @@ from graphmill.jsontext import encode
 from graphmill.service.tasks.tasks import Result
 from graphmill.storage.ocs_tasks import Task, TaskApi
 
-BATCH_BYTES = 50 * 1024 * 1024
+MAX_BATCH: Final = 100
+"""Tasks that a worker is given at once, however many it asks for."""
+BATCH_BYTES: Final = 50 * 1024 * 1024
 """An answer that is larger stops early."""
 
 
 async def next_task(call: Call) -> Reply:
-    claimed = await _claim(call, 1)
-    if not claimed:
+    claimed = await call.api.tasks.claim(*_asked(call))
+    if claimed is None:
         return Reply(None, 204)
-    task, provider = claimed[0]
+    task, provider = claimed
     # Two spellings for the same: workers read the one or the other.
     shown_provider = {"name": provider, "id": provider}
     return Reply({"task": shown_task(call, task), "provider": shown_provider})
 
 
 async def next_batch(call: Call) -> Reply:
-    wanted = max(0, call.parameters.integer("numberOfTasks", 1))
+    wanted = min(call.parameters.integer("numberOfTasks", 1), MAX_BATCH)
     entries: list[dict[str, object]] = []
     size = 0
     while len(entries) < wanted and size < BATCH_BYTES:
-        claimed = await _claim(call, 1)
-        if not claimed:
+        claimed = await call.api.tasks.claim(*_asked(call))
+        if claimed is None:
             break
-        task, provider = claimed[0]
+        task, provider = claimed
         entries.append({"task": shown_task(call, task), "provider": provider})
         size += len(encode(task.input))
-    providers, types = _asked(call)
-    has_more = await call.api.tasks.has_waiting(providers, types)
+    has_more = await call.api.tasks.has_waiting(*_asked(call))
     return Reply({"tasks": entries, "has_more": has_more})
 
 
@@ -69,11 +72,6 @@ async def add_file(call: Call) -> Reply:
 
 async def read_file(call: Call) -> ASGIApp:
     return await file_of_task(call, await _task(call))
-
-
-async def _claim(call: Call, limit: int) -> list[tuple[Task, str]]:
-    providers, types = _asked(call)
-    return await call.api.tasks.claim(providers, types, limit=limit)
 
 
 def _asked(call: Call) -> tuple[list[str], list[str]]:

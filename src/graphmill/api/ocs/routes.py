@@ -32,7 +32,8 @@ class Access(Enum):
 
     PUBLIC = auto()
     USER = auto()
-    """A user; anybody where the configuration allows anonymous tasks."""
+    """A user; where the configuration allows anonymous tasks, anybody: only to order them, and to
+    read those whose ids they know (`§3.6`)."""
     LOGIN = auto()
     """A user."""
     WORKER = auto()
@@ -60,15 +61,15 @@ _TI: Final = "/text2image"
 _APP_API: Final = "/apps/app_api"
 
 _show = Endpoint(task_processing.show, Access.USER, limit="fetch")
-_cancel = Endpoint(task_processing.cancel, Access.USER)
+_cancel = Endpoint(task_processing.cancel, Access.LOGIN)
 _own_file = Endpoint(files.own_task_file, Access.USER, is_linkable=True)
 _progress = Endpoint(providers.progress, Access.WORKER_OR_USER)
 _add_own_file = Endpoint(providers.add_file, Access.WORKER_OR_USER, takes_file=True)
-_delete = Endpoint(task_processing.delete, Access.USER)
+_delete = Endpoint(task_processing.delete, Access.LOGIN)
 _text_task = Endpoint(text_processing.TASKS.show, Access.USER, limit="fetch")
 _image_task = Endpoint(text_to_image.TASKS.show, Access.USER, limit="fetch")
 _image = Endpoint(text_to_image.image, Access.USER)
-_images = Endpoint(text_to_image.TASKS.list_of_app, Access.USER, limit="images")
+_images = Endpoint(text_to_image.TASKS.list_of_app, Access.LOGIN)
 
 ENDPOINTS: Final[tuple[tuple[str, str, Endpoint], ...]] = (
     ("GET POST", f"{_TP}/task/{{task_id}}", _show),
@@ -86,9 +87,9 @@ ENDPOINTS: Final[tuple[tuple[str, str, Endpoint], ...]] = (
     ("GET POST", f"{_TP}/task/{{task_id}}/progress", _progress),
     ("POST", f"{_TP}/task/{{task_id}}/result",
         Endpoint(providers.result, Access.WORKER_OR_USER)),
-    ("GET", f"{_TP}/queue_stats", Endpoint(task_processing.queue_stats, Access.USER)),
+    ("GET", f"{_TP}/queue_stats", Endpoint(task_processing.queue_stats, Access.LOGIN)),
     ("GET", f"{_TP}/tasks/{{task_id}}/queue_position",
-        Endpoint(task_processing.queue_position, Access.USER)),
+        Endpoint(task_processing.queue_position, Access.LOGIN)),
     ("GET", f"{_TP}/tasks_consumer/tasktypes",
         Endpoint(task_processing.task_types, Access.WORKER)),
     ("POST", f"{_TP}/tasks_consumer/schedule", Endpoint(task_processing.schedule, Access.WORKER)),
@@ -114,14 +115,14 @@ ENDPOINTS: Final[tuple[tuple[str, str, Endpoint], ...]] = (
     ("POST", f"{_TX}/schedule",
         Endpoint(text_processing.schedule, Access.USER, limit="text schedule")),
     ("GET POST", f"{_TX}/task/{{task_id}}", _text_task),
-    ("DELETE", f"{_TX}/task/{{task_id}}", Endpoint(text_processing.TASKS.delete, Access.USER)),
+    ("DELETE", f"{_TX}/task/{{task_id}}", Endpoint(text_processing.TASKS.delete, Access.LOGIN)),
     ("GET", f"{_TX}/tasks/app/{{app_id}}",
         Endpoint(text_processing.TASKS.list_of_app, Access.LOGIN)),
     ("GET", f"{_TI}/is_available", Endpoint(text_to_image.is_available, Access.PUBLIC)),
     ("POST", f"{_TI}/schedule",
         Endpoint(text_to_image.schedule, Access.USER, limit="image schedule")),
     ("GET POST", f"{_TI}/task/{{task_id}}", _image_task),
-    ("DELETE", f"{_TI}/task/{{task_id}}", Endpoint(text_to_image.TASKS.delete, Access.USER)),
+    ("DELETE", f"{_TI}/task/{{task_id}}", Endpoint(text_to_image.TASKS.delete, Access.LOGIN)),
     ("GET POST", f"{_TI}/task/{{task_id}}/image/{{index}}", _image),
     ("GET DELETE", f"{_TI}/tasks/app/{{app_id}}", _images),
     ("GET", "/cloud/capabilities", Endpoint(first_calls.capabilities, Access.PUBLIC)),

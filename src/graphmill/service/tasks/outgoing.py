@@ -5,6 +5,7 @@ import asyncio
 import logging
 from base64 import b64encode
 from typing import Any, Final
+from urllib.parse import quote
 
 from graphmill.background import Background
 from graphmill.errors import OutboundRefused
@@ -59,7 +60,7 @@ class Outgoing:
         """Wake a worker up: there is a task for it."""
         worker = self._workers.find(worker_id)
         if worker is not None and worker.url:
-            url = f"{worker.url}/trigger?providerId={provider}"
+            url = f"{worker.url}/trigger?providerId={quote(provider, safe=':')}"
             self._start(self._inside, "POST", url, None, self._headers(worker))
 
     async def activate(self, worker: Worker) -> None:

@@ -39,7 +39,6 @@ MAX_NAME: Final = 255
 """Characters of what clients name themselves and their tasks."""
 MAX_URI: Final = 4000
 MAX_METHOD: Final = 64
-MAX_BATCH: Final = 100
 LEASE_SECONDS: Final = 600.0
 """How long a worker may say nothing of a task, if not ten times as long as it was to take."""
 LEASE_CHECK_SECONDS: Final = 60.0
@@ -201,22 +200,20 @@ class Tasks:
         return _there(ended)
 
     async def claim(
-        self, providers: Sequence[str], types: Sequence[str], *, limit: int = 1
-    ) -> list[tuple[Task, str]]:
-        """The oldest waiting tasks of these types, now running, each with the provider that is to
+        self, providers: Sequence[str], types: Sequence[str]
+    ) -> tuple[Task, str] | None:
+        """The oldest waiting task of these types, now running, with the provider that is to
         execute it (`§11.1`)."""
         asked = self._asked(providers, types)
-        claimed: list[tuple[Task, str]] = []
-        limit = min(limit, MAX_BATCH)
-        while asked and len(claimed) < limit:
-            waiting = await self._store.waiting(list(asked), limit=limit - len(claimed))
+        while asked:
+            waiting = await self._store.waiting(list(asked), limit=1)
             if not waiting:
                 break
-            for task in waiting:
-                begun = await self._lifecycle.begin(task)
-                if begun is not None:
-                    claimed.append((begun, asked[task.type]))
-        return claimed
+            begun = await self._lifecycle.begin(waiting[0])
+            # Another worker may have been quicker.
+            if begun is not None:
+                return begun, asked[begun.type]
+        return None
 
     async def has_waiting(self, providers: Sequence[str], types: Sequence[str]) -> bool:
         """Would `claim` give something?"""
@@ -282,12 +279,15 @@ class Tasks:
         offer = self.types.find(order.type) if order.may_use_ai else None
         if offer is not None:
             return offer
-        if ":" not in order.type:
+        # Guests learn of no type whether there is one (`§8.1`).
+        if order.may_use_ai and ":" not in order.type:
             raise TaskTypeUnknown("Requested task type does not exist")
         raise TaskTypeUnavailable("The given provider is not available")
 
     def _check_lengths(self, order: Order) -> None:
-        for name, text in (("customId", order.custom_id), ("appId", order.app_id)):
+        # The older APIs have another name for it.
+        custom_id = "customId" if order.api is TaskApi.TASK else "identifier"
+        for name, text in ((custom_id, order.custom_id), ("appId", order.app_id)):
             if len(text) > MAX_NAME:
                 raise InvalidParameter(f"{name} must have at most {MAX_NAME} characters")
         if order.webhook_method and not order.webhook_uri:

@@ -12,7 +12,7 @@ MAX_TEXT_BYTES: Final = 512_000
 
 Values: TypeAlias = dict[str, Any]
 
-_NUMERIC: Final = re.compile(r"\s*[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?\s*")
+_NUMERIC: Final = re.compile(r"\s*[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?\s*", re.ASCII)
 
 
 def check_input(task_type: TaskType, values: Mapping[str, Any]) -> Values:
