@@ -80,8 +80,8 @@ async def test_large_batch_is_handed_over_in_pieces_with_nothing_in_between(
 
 async def test_what_is_beside_is_written_as_it_comes_until_the_batches_end(client: Client) -> None:
     await client.read(
-        yielding(b"one", b"two", seconds=0.03),
-        beside=yielding(*[b"aside"] * 9, seconds=0.02),
+        yielding(b"one", b"two", seconds=0.2),
+        beside=yielding(*[b"aside"] * 9, seconds=0.15),
         silence_seconds=9,
     )
     assert [b"aside", b"one", b"aside", b"two", b""] == client.bodies

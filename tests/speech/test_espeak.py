@@ -100,8 +100,8 @@ async def test_the_loop_goes_on_while_much_is_spoken(speaker: Espeak) -> None:
             before = now()
             await asyncio.sleep(0.001)
             gaps.append(now() - before)
-    assert len(gaps) > 50
-    assert sorted(gaps)[len(gaps) // 2] < 0.02
+    assert len(gaps) > 20
+    assert sorted(gaps)[len(gaps) // 2] < 0.05
 
 
 async def test_texts_wait_for_each_other(speaker: Espeak) -> None:
