@@ -1,64 +1,23 @@
-"""Whole clients: the requests that phones and pages send, as they send them (`nextcloud-ocs §18,
-§21.14`), and what their parsers expect."""
+"""Scripts and programs as clients (`nextcloud-ocs §17, §21.14`); phones and pages have a file of
+their own, `nc-py-api` a folder."""
 
 import asyncio
 from base64 import b64encode
-from collections.abc import AsyncIterator
-from pathlib import Path
-from typing import Any
 
-import httpx
 import pytest
-import pytest_asyncio
-from pydantic import BaseModel, ConfigDict, StrictInt, StrictStr
+from pydantic import BaseModel, ConfigDict
 
-from graphmill.server import create_app, server_config
-from tests.api.ocs.client import ALICE, BOB, TP, Ocs, W, opened
-from tests.api.serving import served
+from tests.api.ocs.client import ALICE, BOB, TP, Ocs
+from tests.api.ocs.wire import Wire
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-LOGIN = b64encode(b"alice:alice-pw").decode()
-ANDROID = {
-    "Authorization": f"Basic {LOGIN}",
-    "OCS-APIREQUEST": "true",
-    "User-Agent": "Mozilla/5.0 (Android) Nextcloud-android/33.0.0",
-}
-IOS = {
-    "Authorization": f"Basic {LOGIN}",
-    "Accept": "application/json",
-    "OCS-APIRequest": "true",
-    "User-Agent": "Mozilla/5.0 (iOS) Nextcloud-iOS/7.0.0",
-}
-WEB = {
-    "Authorization": f"Basic {LOGIN}",
-    "Accept": "application/json, text/plain, */*",
-    "OCS-APIRequest": "true",
-}
-
-
-class Text(BaseModel):
-    """A map of slots in which phones look for one text."""
-
-    input: StrictStr | None = None
-    output: StrictStr | None = None
-
-
-class PhoneTask(BaseModel):
-    """As Gson and Codable decode a task: integers are integers, or everything is thrown away."""
-
-    id: StrictInt
-    type: StrictStr | None
-    status: StrictStr | None
-    userId: StrictStr | None
-    appId: StrictStr | None
-    input: Text | None
-    output: Text | None
-    lastUpdated: StrictInt | None
-    completionExpectedAt: StrictInt | None
-    progress: StrictInt | None
-    scheduledAt: StrictInt | None
-    endedAt: StrictInt | None
+CURL = f"""\
+User-Agent: curl/8.5.0
+Accept: */*
+Authorization: Basic {b64encode(b"alice:alice-pw").decode()}
+ocs-apirequest: true
+Content-Type: application/json"""
 
 
 class Slot(BaseModel):
@@ -91,139 +50,6 @@ class Described(BaseModel):
     optionalOutputShapeEnumValues: dict[str, list[Choice]]
 
 
-@pytest_asyncio.fixture(loop_scope="module", scope="module")
-async def wire(ocs: Ocs) -> AsyncIterator[httpx.AsyncClient]:
-    """The same server over loopback, for requests that are bytes."""
-    config = server_config(create_app(ocs.services), ocs.services.settings.server)
-    async with (
-        served(config) as port,
-        httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as http,
-    ):
-        yield http
-
-
-async def sent(wire: httpx.AsyncClient, text: str) -> tuple[int, bytes]:
-    """A request as bytes; lines end as HTTP wants them."""
-    head, _, body = text.partition("\n\n")
-    reader, writer = await asyncio.open_connection("127.0.0.1", wire.base_url.port)
-    lines = [*head.split("\n"), "Connection: close", f"Content-Length: {len(body.encode())}"]
-    writer.write("\r\n".join(lines).encode() + b"\r\n\r\n" + body.encode())
-    answer = await reader.read()
-    writer.close()
-    status, _, content = answer.partition(b"\r\n\r\n")
-    return int(status.split()[1]), content
-
-
-def offered(types: dict[str, Any]) -> list[str]:
-    """What phones show: one text in, one text out (`§18.3`)."""
-    return [
-        type_id
-        for type_id, each in types.items()
-        if [["Text"], ["Text"]]
-        == [[slot["type"] for slot in each[s].values()] for s in ("inputShape", "outputShape")]
-    ]
-
-
-async def test_c04_android(ocs: Ocs, wire: httpx.AsyncClient) -> None:
-    capabilities = await wire.get("/ocs/v2.php/cloud/capabilities?format=json", headers=ANDROID)
-    meta, data = capabilities.json()["ocs"]["meta"], capabilities.json()["ocs"]["data"]
-    assert ("OK", "") == (meta["message"], data["version"]["edition"])
-    tag = {**ANDROID, "If-None-Match": capabilities.headers["etag"]}
-    again = await wire.get("/ocs/v2.php/cloud/capabilities?format=json", headers=tag)
-    assert 304 == again.status_code
-    types = await wire.get("/ocs/v2.php/taskprocessing/tasktypes?format=json", headers=ANDROID)
-    assert "core:text2text" in offered(types.json()["ocs"]["data"]["types"])
-    order = {
-        "input": {"input": "from a phone"},
-        "type": "core:text2text:topics",
-        "appId": "assistant",
-        "customId": "",
-    }
-    schedule = await wire.post("/ocs/v2.php/taskprocessing/schedule", json=order, headers=ANDROID)
-    assert 200 == schedule.status_code
-    claimed = (await ocs.next("worker1:topics", "core:text2text:topics")).task["id"]
-    await ocs.post(f"{TP}/tasks_provider/{claimed}/progress", {"progress": 0.4}, worker=W)
-    path = "/ocs/v2.php/taskprocessing/tasks?taskType=core:text2text:topics&format=json"
-    listed = (await wire.get(path, headers=ANDROID)).json()["ocs"]["data"]["tasks"]
-    tasks = [PhoneTask.model_validate(task) for task in listed]
-    assert claimed in [task.id for task in tasks if task.appId == "assistant"]
-    gone = await wire.delete(f"/ocs/v2.php/taskprocessing/task/{claimed}", headers=ANDROID)
-    assert 200 == gone.status_code
-
-
-async def test_android_translates(wire: httpx.AsyncClient) -> None:
-    values = {
-        "origin_language": "en",
-        "target_language": "de",
-        "input": "hello",
-        "model": "",
-        "max_tokens": 0.0,
-    }
-    order = {
-        "input": values,
-        "type": "core:text2text:translate",
-        "appId": "assistant",
-        "customId": "",
-    }
-    schedule = await wire.post("/ocs/v2.php/taskprocessing/schedule", json=order, headers=ANDROID)
-    assert 200 == schedule.status_code
-
-
-async def test_c05_ios(wire: httpx.AsyncClient) -> None:
-    headers = "\n".join(f"{name}: {value}" for name, value in IOS.items())
-    body = "input%5Binput%5D=hello&type=core%3Atext2text&appId=assistant&customId="
-    status, content = await sent(
-        wire,
-        "POST //ocs/v2.php/taskprocessing/schedule HTTP/1.1\nHost: server\n"
-        f"Content-Type: application/x-www-form-urlencoded; charset=utf-8\n{headers}\n\n{body}",
-    )
-    assert 200 == status
-    scheduled = httpx.Response(200, content=content).json()["ocs"]
-    assert 200 <= scheduled["meta"]["statuscode"] <= 299
-    task = PhoneTask.model_validate(scheduled["data"]["task"])
-    status, content = await sent(
-        wire,
-        "GET //ocs/v2.php/taskprocessing/tasks?taskType=core:text2text HTTP/1.1\n"
-        f"Host: server\n{headers}\n\n",
-    )
-    listed = httpx.Response(200, content=content).json()["ocs"]["data"]["tasks"]
-    assert task.id in [PhoneTask.model_validate(each).id for each in listed]
-    status, _ = await sent(
-        wire,
-        f"DELETE //ocs/v2.php/taskprocessing/task/{task.id} HTTP/1.1\nHost: s\n{headers}\n\n",
-    )
-    assert 200 == status
-
-
-async def test_ios_on_the_old_api(wire: httpx.AsyncClient) -> None:
-    old = f"{wire.base_url}/ocs/v2.php/textprocessing"
-    types = await wire.get(f"{old}/tasktypes", headers=IOS)
-    ids = [each["id"] for each in types.json()["ocs"]["data"]["types"]]
-    order = {"input": "hi", "type": ids[0], "appId": "assistant", "identifier": ""}
-    schedule = await wire.post(f"{old}/schedule", data=order, headers=IOS)
-    assert 200 <= schedule.json()["ocs"]["meta"]["statuscode"] <= 299
-
-
-async def test_c06_page_polls_for_three_minutes(tmp_path: Path, echo_url: str) -> None:
-    """With the limits that Nextcloud has, which do not count this."""
-    async with opened(tmp_path, echo_url, rate_limit={}) as ocs:
-        order = {
-            "input": {"input": "x"},
-            "type": "core:text2text:topics",
-            "appId": "assistant",
-            "customId": "",
-            "preferStreaming": True,
-        }
-        path = "/ocs/v2.php/taskprocessing"
-        answer = await ocs.http.post(f"{path}/schedule", json=order, headers=WEB)
-        task = answer.json()["ocs"]["data"]["task"]
-        for _ in range(90):
-            polled = await ocs.http.get(f"{path}/task/{task['id']}", headers=WEB)
-            assert 200 == polled.status_code
-        cancelled = await ocs.http.post(f"{path}/tasks/{task['id']}/cancel", headers=WEB)
-        assert "STATUS_CANCELLED" == cancelled.json()["ocs"]["data"]["task"]["status"]
-
-
 @pytest.mark.parametrize(
     ("method", "path", "body"),
     [
@@ -244,17 +70,12 @@ async def test_c06_page_polls_for_three_minutes(tmp_path: Path, echo_url: str) -
     ],
 )
 async def test_c07_lines_of_the_migration_guide(
-    wire: httpx.AsyncClient, method: str, path: str, body: str
+    wire: Wire, method: str, path: str, body: str
 ) -> None:
-    status, content = await sent(
-        wire,
-        f"{method} /ocs/v2.php/taskprocessing/{path} HTTP/1.1\nHost: server\n"
-        f"User-Agent: curl/8.5.0\nAccept: */*\nAuthorization: Basic {LOGIN}\n"
-        f"ocs-apirequest: true\nContent-Type: application/json\n\n{body}",
-    )
-    assert 200 == status
-    assert content.startswith(b'<?xml version="1.0"?>\n<ocs>')
-    assert b"<statuscode>200</statuscode>" in content
+    answer = await wire.send(f"{method} /ocs/v2.php/taskprocessing/{path}", CURL, body)
+    assert 200 == answer.status_code
+    assert answer.content.startswith(b'<?xml version="1.0"?>\n<ocs>')
+    assert b"<statuscode>200</statuscode>" in answer.content
 
 
 async def test_c07_transcription_names_a_file(ocs: Ocs) -> None:
