@@ -195,6 +195,18 @@ def test_a_byte_order_mark_is_no_text() -> None:
             "DOCX: Maximum entity amplification factor exceeded",
             id="billion laughs in docx",
         ),
+        pytest.param(
+            Kind.DOCX,
+            made.slides(),
+            "DOCX: The file is broken, or of another format than its name says.",
+            id="pptx as docx",
+        ),
+        pytest.param(
+            Kind.PPTX,
+            made.sample("letter.docx"),
+            "PPTX: The file is broken, or of another format than its name says.",
+            id="docx as pptx",
+        ),
         pytest.param(Kind.PPTX, b"", "PPTX: File is not a zip file", id="empty pptx"),
         pytest.param(Kind.DOC, b"{\\rtf1}", "DOC: The file has another format", id="rtf as doc"),
         pytest.param(

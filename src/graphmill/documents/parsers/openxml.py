@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from io import BytesIO
+from typing import Final
 
 import docx
 import pptx
@@ -11,15 +12,22 @@ from pptx.shapes.base import BaseShape
 from pptx.shapes.graphfrm import GraphicFrame
 from pptx.shapes.group import GroupShape
 
-from graphmill.documents.parsers.ole import check_not_ole
+from graphmill.documents.parsers.ole import WrongFormat, check_not_ole
 from graphmill.documents.parsers.tables import text_table
+
+_OTHER: Final = "The file is broken, or of another format than its name says."
+"""What the libraries call by the name of an object in memory."""
 
 
 def parse_docx(content: bytes) -> str:
     """Paragraphs and tables in the order of the document."""
     check_not_ole(content)
+    try:
+        document = docx.Document(BytesIO(content))
+    except ValueError as error:
+        raise WrongFormat(_OTHER) from error
     texts = []
-    for part in docx.Document(BytesIO(content)).iter_inner_content():
+    for part in document.iter_inner_content():
         if not isinstance(part, Table):
             texts.append(part.text)
         elif table := text_table([[cell.text for cell in row.cells] for row in part.rows]):
@@ -30,7 +38,10 @@ def parse_docx(content: bytes) -> str:
 def parse_pptx(content: bytes) -> str:
     """Paragraphs and tables of each slide, from top to bottom."""
     check_not_ole(content)
-    presentation = pptx.Presentation(BytesIO(content))
+    try:
+        presentation = pptx.Presentation(BytesIO(content))
+    except ValueError as error:
+        raise WrongFormat(_OTHER) from error
     return "\n".join(text for slide in presentation.slides for text in _texts(slide.shapes))
 
 
