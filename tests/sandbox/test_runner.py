@@ -11,6 +11,7 @@ import pytest
 
 from graphmill.config import Settings, load_settings
 from graphmill.errors import CodeFailed, CodeUnavailable, ConfigInvalid
+from graphmill.nodes.containers.iteration import MOST_AT_ONCE
 from graphmill.sandbox.runner import Sandbox
 from graphmill.wiring.sandbox import open_sandbox
 
@@ -234,6 +235,11 @@ async def test_packages_that_were_installed_need_no_naming(tmp_path: Path) -> No
     async with open_sandbox(of_data_dir) as sandbox:
         source = "import shelf\ndef main(): return shelf.TITLE"
         assert "found" == (await sandbox.run("python3", source, {})).value
+
+
+def test_no_item_of_a_parallel_iteration_is_turned_away() -> None:
+    limits = settings().sandbox.limits
+    assert MOST_AT_ONCE <= limits.concurrency + limits.queue
 
 
 async def test_nothing_starts_before_the_first_call() -> None:

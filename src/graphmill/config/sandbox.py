@@ -45,7 +45,7 @@ class CodeLimitSettings(Section):
     cpu_seconds: PositiveInt = 10
     memory_mb: int = Field(256, ge=64)
     concurrency: PositiveInt = 16
-    queue: NonNegativeInt = 256
+    queue: NonNegativeInt = 1000
     queue_seconds: PositiveFloat = 10
 
 

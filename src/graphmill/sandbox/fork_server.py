@@ -91,9 +91,10 @@ class ForkServer:
     async def run(self, language: str, source: str, inputs: Mapping[str, Value]) -> CodeResult:
         """Raises CodeFailed for what the author did, CodeUnavailable when the sandbox cannot run
         it, NoWall when it never can."""
-        request = self._request(language, source, inputs)
         await self._places.take()
         try:
+            # Not before: those that wait hold no copy of their inputs.
+            request = self._request(language, source, inputs)
             control = await self._ready()
             call_id, channel = self._begin(control)
         except BaseException:

@@ -23,7 +23,8 @@ class CodeLimits:
     input_bytes: int = 8 << 20
     running: int = max(16, 4 * (os.cpu_count() or 1))
     """Calls at once; the others wait."""
-    waiting: int = 256
+    waiting: int = 1000
+    """So that no item of a parallel iteration is turned away."""
     queue_seconds: float = 10.0
 
     def check_source(self, source: str) -> None:

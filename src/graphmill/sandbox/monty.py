@@ -66,10 +66,11 @@ class Monty:
         assert language == "python3", "Monty is chosen for Python only"
         limits = self._limits
         limits.check_source(source)
-        encoded = limits.encode(inputs).decode()
         pool = await self._ready()
         await self._places.take()
         try:
+            # Not before: those that wait hold no copy of their inputs.
+            encoded = limits.encode(inputs).decode()
             async with asyncio.timeout(limits.wall_seconds):
                 return await self._call(pool, source, encoded)
         except TimeoutError:
