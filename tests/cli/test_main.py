@@ -303,6 +303,8 @@ def test_doctor_finds_a_sound_host(folder: Path) -> None:
     assert "graphmill.sqlite3 is sound" in result.stdout
     assert "app echo" in result.stdout
     assert "nodes that ask a model fail" in result.stdout
+    absent = [line.split()[1] for line in result.stdout.splitlines() if line.startswith("- ")]
+    assert ["models", "Postgres", "cluster"] == absent
 
 
 @pytest.mark.parametrize(

@@ -40,8 +40,6 @@ from graphmill.wiring.bench import build_bench
 from graphmill.wiring.sandbox import open_sandbox
 
 NOT_BUILT: Final = {
-    "chatflows": "apps of mode advanced-chat cannot run",
-    "Nextcloud": "no OCS API",
     "Postgres": "SQLite only",
     "cluster": "one process only",
 }
