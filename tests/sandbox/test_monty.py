@@ -14,6 +14,7 @@ from graphmill.variables.values import Value
 from tests.sandbox.attack import Attack
 from tests.sandbox.attacks_python import PYTHON as ATTACKS
 from tests.sandbox.snippets_python import PYTHON as SNIPPETS
+from tests.sandbox.test_fork_server import until
 from tests.sandbox.test_snippets import expected_of
 
 LIMITS = CodeLimits(wall_seconds=5, cpu_seconds=1, running=4, waiting=1000, queue_seconds=60)
@@ -37,6 +38,11 @@ def workers() -> list[int]:
     lists = Path("/proc/self/task").glob("*/children")
     children = [int(child) for each in lists for child in each.read_text().split()]
     return [child for child in children if b"monty" in Path(f"/proc/{child}/cmdline").read_bytes()]
+
+
+def ticks_of(worker: int) -> int:
+    """Time that it has computed, in hundredths of a second."""
+    return int(Path(f"/proc/{worker}/stat").read_text().rpartition(")")[2].split()[11])
 
 
 async def test_a_call_gives_what_main_returned_and_what_it_printed(monty: Monty) -> None:
@@ -127,15 +133,14 @@ async def test_what_cannot_fit_waits_and_not_for_ever() -> None:
 
 async def test_cancelling_a_call_ends_its_worker(monty: Monty) -> None:
     await monty.run("python3", ADD_ONE, {"x": 1})
-    before = set(workers())
+    (worker,) = workers()
+    at_rest = ticks_of(worker)
     async with asyncio.TaskGroup() as tasks:
-        call = tasks.create_task(
-            monty.run("python3", "import time\ndef main(): time.sleep(1000)", {})
-        )
-        await asyncio.sleep(0.1)
+        call = tasks.create_task(monty.run("python3", "def main():\n  while True: pass", {}))
+        await until(lambda: ticks_of(worker) > at_rest + 2)
         call.cancel()
     assert {"y": 2} == (await monty.run("python3", ADD_ONE, {"x": 1})).value
-    assert not before & set(workers())
+    assert worker not in workers()
 
 
 async def test_workers_see_nothing_of_the_environment_and_end_with_the_pool() -> None:
