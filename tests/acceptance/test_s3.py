@@ -66,6 +66,27 @@ def test_a_file_is_uploaded_used_by_a_run_and_downloaded(server: ServerProcess) 
     assert not (server.data_dir / "files").exists()
 
 
+def test_links_lead_to_the_bucket_when_they_may(tmp_path: Path, s3: S3Settings) -> None:
+    presigned = s3.model_copy(update={"presigned_urls": True})
+    page = ("page.html", b"<script>", "text/html")
+    with running_server(config(tmp_path, presigned), tmp_path) as server:
+        with server.client(KEY) as client:
+            sent = [upload(client), client.post("/v1/files/upload", files={"file": page})]
+            text, html = (httpx.get(each.json()["source_url"]) for each in sent)
+            head = httpx.head(sent[0].json()["source_url"])
+        bucket = [httpx.get(each.headers["location"]) for each in (text, html)]
+    assert [302, 302] == [text.status_code, html.status_code]
+    assert all(str(each.url).startswith(f"{s3.endpoint_url}") for each in bucket)
+    assert [CONTENT, b"<script>"] == [each.content for each in bucket]
+    # What may hold scripts is for saving there, too.
+    assert ("text/plain; charset=utf-8", "application/octet-stream") == (
+        bucket[0].headers["content-type"],
+        bucket[1].headers["content-type"],
+    )
+    assert "attachment; filename*=UTF-8''page.html" == bucket[1].headers["content-disposition"]
+    assert (200, str(len(CONTENT))) == (head.status_code, head.headers["content-length"])
+
+
 def test_a_service_that_is_away_is_told_and_logged(tmp_path: Path, s3: S3Settings) -> None:
     away = s3.model_copy(update={"endpoint_url": f"http://127.0.0.1:{free_port()}"})
     with running_server(config(tmp_path, away), tmp_path) as server, server.client(KEY) as client:

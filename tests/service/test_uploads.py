@@ -14,27 +14,27 @@ from graphmill.errors import (
     InvalidParameter,
     SignatureInvalid,
 )
-from graphmill.service.files.uploads import Download
 from graphmill.service.services import Services
 from graphmill.storage.end_users import EndUser
+from graphmill.storage.uploads import Upload
 from graphmill.variables.files import File
 from tests.service.world import USER, app_of, opened, pieces, save, start
 
 MIB = 1024 * 1024
 
 
-async def read(download: Download) -> bytes:
-    return b"".join([chunk async for chunk in download.content])
+async def read(services: Services, upload: Upload) -> bytes:
+    return b"".join([chunk async for chunk in services.uploads.open(upload)])
 
 
-async def follow(services: Services, url: str | None) -> Download:
+async def follow(services: Services, url: str | None) -> Upload:
     """What a link leads to."""
     assert url is not None
     parts = urlsplit(url)
     query = parse_qs(parts.query)
     segments = parts.path.removeprefix("/files/").split("/")
     kind, file_id = segments if segments[0] == "tools" else reversed(segments)
-    return await services.uploads.open_signed(
+    return await services.uploads.find_signed(
         kind,
         file_id.partition(".")[0],
         timestamp=query["timestamp"][0],
@@ -161,8 +161,8 @@ async def test_link_leads_to_the_bytes(tmp_path: Path) -> None:
         url = services.uploads.url_of(services.uploads.file_of(upload))
         assert url is not None
         assert url.startswith(f"http://127.0.0.1:8000/files/{upload.id}/file-preview?timestamp=")
-        download = await follow(services, url)
-        assert (upload, b"hello") == (download.upload, await read(download))
+        found = await follow(services, url)
+        assert (upload, b"hello") == (found, await read(services, found))
 
 
 async def test_public_url_is_what_links_begin_with(tmp_path: Path) -> None:
@@ -183,9 +183,9 @@ async def test_file_that_a_run_made_has_a_link_of_its_own_kind(tmp_path: Path) -
         url = services.uploads.url_of(file)
         assert url is not None
         assert f"/files/tools/{file.related_id}.txt?" in url
-        download = await follow(services, url)
-        assert b"made" == await read(download)
-        assert live.run.end_user_id == download.upload.end_user_id
+        found = await follow(services, url)
+        assert b"made" == await read(services, found)
+        assert live.run.end_user_id == found.end_user_id
 
 
 async def test_link_of_one_kind_opens_no_file_of_the_other(tmp_path: Path) -> None:

@@ -15,6 +15,8 @@ class S3Settings(Section):
     endpoint_url: OptionalUrl = None
     access_key_id: OptionalText = None
     secret_access_key: OptionalSecret = None
+    presigned_urls: bool = False
+    """Do links to files lead on to the bucket?"""
 
 
 class StorageKind(StrEnum):

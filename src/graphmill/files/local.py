@@ -70,6 +70,9 @@ class LocalFiles:
                     return
                 yield chunk
 
+    async def link(self, key: str, *, content_type: str, disposition: str | None) -> str | None:
+        return None
+
     async def size(self, key: str) -> int | None:
         try:
             with _translated():

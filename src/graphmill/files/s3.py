@@ -36,6 +36,8 @@ THREADS: Final = 16
 """Calls at a time; others wait."""
 CONNECT_SECONDS: Final = 5
 READ_SECONDS: Final = 30
+LINK_SECONDS: Final = 300
+"""How long a presigned URL can be followed."""
 ATTEMPTS: Final = 2
 """How often a call is tried while the service is out of reach or says that it is busy."""
 
@@ -76,6 +78,7 @@ class S3Files:
 
     def __init__(self, settings: S3Settings) -> None:
         self._bucket = _Bucket(settings)
+        self._links = settings.presigned_urls
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="s3")
 
     async def write(self, key: str, chunks: AsyncIterator[bytes]) -> int:
@@ -102,6 +105,11 @@ class S3Files:
             chunk, size = await self._call(self._bucket.read, key, position)
             position += len(chunk)
             yield chunk
+
+    async def link(self, key: str, *, content_type: str, disposition: str | None) -> str | None:
+        if not self._links:
+            return None
+        return await self._call(self._bucket.link, key, content_type, disposition)
 
     async def size(self, key: str) -> int | None:
         try:
@@ -168,6 +176,16 @@ class _Bucket:
         with closing(answer["Body"]) as body:
             content = body.read()
         return content, int(answer["ContentRange"].rpartition("/")[2])
+
+    def link(self, key: str, content_type: str, disposition: str | None) -> str:
+        asked = {"ResponseContentType": content_type}
+        if disposition is not None:
+            asked["ResponseContentDisposition"] = disposition
+        return self.client().generate_presigned_url(
+            "get_object",
+            Params={"Bucket": self.name, "Key": self.object_name(key), **asked},
+            ExpiresIn=LINK_SECONDS,
+        )
 
     def size(self, key: str) -> int:
         answer = self.client().head_object(Bucket=self.name, Key=self.object_name(key))
@@ -254,6 +272,8 @@ def _connect(settings: S3Settings) -> "S3Client":
         aws_access_key_id=settings.access_key_id,
         aws_secret_access_key=None if secret is None else secret.get_secret_value(),
         config=Config(
+            # Presigned URLs would have an older one, which not all regions take.
+            signature_version="s3v4",
             connect_timeout=CONNECT_SECONDS,
             read_timeout=READ_SECONDS,
             retries={"total_max_attempts": ATTEMPTS, "mode": "standard"},

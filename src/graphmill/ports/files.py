@@ -34,6 +34,12 @@ class FileStore(Protocol):
         """Raises FileNotFound when there is nothing under `key`, StoreError otherwise."""
         ...
 
+    async def link(self, key: str, *, content_type: str, disposition: str | None) -> str | None:
+        """Where anybody gets the bytes from the store itself for some minutes, with these headers
+        (`Content-Disposition` is the second); None when they come by this server only. Raises
+        StoreError."""
+        ...
+
     async def size(self, key: str) -> int | None:
         """Bytes under `key`; None when there is nothing. Raises StoreError."""
         ...

@@ -8,11 +8,12 @@ from uuid import UUID
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from graphmill.api.answers import HeaderPairs
+from graphmill.api.answers import BytesAnswer, HeaderPairs
 from graphmill.api.dify.calls import Call
 from graphmill.api.dify.errors import ApiError, not_found
 from graphmill.api.dify.requests import is_uuid
 from graphmill.errors import FileNotFound, InvalidParameter, SignatureInvalid
+from graphmill.media_types import UNKNOWN
 from graphmill.service.files.uploads import Uploads
 from graphmill.storage.uploads import Upload
 
@@ -32,10 +33,19 @@ _INLINE_TYPES: Final = re.compile(
 """What a browser may show where the link leads: nothing that can hold scripts."""
 
 
-class FileAnswer:
-    """A file, piece by piece. Types that are not known to be harmless are for saving only."""
+def _presented(upload: Upload, *, as_attachment: bool) -> tuple[str, str | None]:
+    """`Content-Type` and, if there is one, `Content-Disposition` of a file. Types that are not
+    known to be harmless are for saving only."""
+    if as_attachment or not _INLINE_TYPES.fullmatch(upload.mime_type):
+        return UNKNOWN, f"attachment; filename*=UTF-8''{quote(upload.name, safe='')}"
+    charset = "; charset=utf-8" if upload.mime_type.startswith("text/") else ""
+    return f"{upload.mime_type}{charset}", None
 
-    __slots__ = ("_first", "_is_attachment", "_more_headers", "_rest", "_upload")
+
+class FileAnswer:
+    """A file, piece by piece."""
+
+    __slots__ = ("_first", "_headers", "_rest")
 
     def __init__(
         self,
@@ -46,36 +56,25 @@ class FileAnswer:
         as_attachment: bool,
         headers: HeaderPairs = (),
     ) -> None:
-        self._upload = upload
-        self._more_headers = headers
         self._first = first
         self._rest = rest
-        self._is_attachment = as_attachment or not _INLINE_TYPES.fullmatch(upload.mime_type)
+        content_type, disposition = _presented(upload, as_attachment=as_attachment)
+        self._headers = [
+            (b"content-length", b"%d" % upload.size),
+            (b"x-content-type-options", b"nosniff"),
+            *headers,
+            (b"content-type", content_type.encode()),
+        ]
+        if disposition is not None:
+            self._headers.append((b"content-disposition", disposition.encode()))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await send({"type": "http.response.start", "status": 200, "headers": self._headers()})
+        await send({"type": "http.response.start", "status": 200, "headers": self._headers})
         if scope["method"] != "HEAD":
             await send({"type": "http.response.body", "body": self._first, "more_body": True})
             async for piece in self._rest:
                 await send({"type": "http.response.body", "body": piece, "more_body": True})
         await send({"type": "http.response.body", "body": b""})
-
-    def _headers(self) -> list[tuple[bytes, bytes]]:
-        upload = self._upload
-        headers = [
-            (b"content-length", b"%d" % upload.size),
-            (b"x-content-type-options", b"nosniff"),
-            *self._more_headers,
-        ]
-        if self._is_attachment:
-            name = quote(upload.name, safe="")
-            return [
-                *headers,
-                (b"content-type", b"application/octet-stream"),
-                (b"content-disposition", f"attachment; filename*=UTF-8''{name}".encode()),
-            ]
-        charset = "; charset=utf-8" if upload.mime_type.startswith("text/") else ""
-        return [*headers, (b"content-type", f"{upload.mime_type}{charset}".encode())]
 
 
 def signed(uploads: Uploads, kind: str) -> Callable[[Scope, Receive], Awaitable[ASGIApp]]:
@@ -86,24 +85,39 @@ def signed(uploads: Uploads, kind: str) -> Callable[[Scope, Receive], Awaitable[
         if not query.keys() >= {"timestamp", "nonce", "sign"}:
             raise ApiError(400, "bad_request", "The link needs timestamp, nonce and sign.")
         file_id, _, _ = scope["path_params"]["file_id"].partition(".")
+        as_attachment = query.get("as_attachment") == "true"
         try:
-            download = await uploads.open_signed(
+            upload = await uploads.find_signed(
                 kind,
                 file_id,
                 timestamp=query["timestamp"],
                 nonce=query["nonce"],
                 signature=query["sign"],
             )
+            link = await _link(uploads, upload, scope["method"], as_attachment=as_attachment)
+            if link is not None:
+                return BytesAnswer(b"", status=302, headers=((b"location", link.encode()),))
+            content = uploads.open(upload)
             # Whether the bytes are there, too, shows with the first of them.
-            first = await anext(download.content, b"")
+            first = await anext(content, b"")
         except (SignatureInvalid, FileNotFound):
             if kind == "tools":
                 raise ApiError(403, "forbidden", "Invalid request.") from None
             raise ApiError(404, "not_found", "File not found or signature is invalid") from None
-        as_attachment = query.get("as_attachment") == "true"
-        return FileAnswer(download.upload, first, download.content, as_attachment=as_attachment)
+        return FileAnswer(upload, first, content, as_attachment=as_attachment)
 
     return answer
+
+
+async def _link(
+    uploads: Uploads, upload: Upload, method: str, *, as_attachment: bool
+) -> str | None:
+    """Where the bytes are had in place of here."""
+    if method == "HEAD":
+        # The links of stores are for one method.
+        return None
+    content_type, disposition = _presented(upload, as_attachment=as_attachment)
+    return await uploads.link(upload, content_type=content_type, disposition=disposition)
 
 
 async def preview(call: Call) -> ASGIApp:

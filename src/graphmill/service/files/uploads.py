@@ -4,7 +4,6 @@
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
 from hashlib import sha256
 from typing import Final
 
@@ -41,12 +40,6 @@ _METHODS: Final = {
 UPLOAD_LINK: Final = "file-preview"
 TOOL_LINK: Final = "tools"
 """Kinds of signed links; a third one, `image-preview`, is an old name of the first."""
-
-
-@dataclass(frozen=True, slots=True)
-class Download:
-    upload: Upload
-    content: AsyncIterator[bytes]
 
 
 class Uploads:
@@ -146,6 +139,15 @@ class Uploads:
         """Its bytes. Raises FileNotFound when they are gone."""
         return self._files.open(upload.key)
 
+    async def link(
+        self, upload: Upload, *, content_type: str, disposition: str | None
+    ) -> str | None:
+        """Where its bytes come with these headers and not by this server, if there is such a
+        place. Raises StoreError."""
+        return await self._files.link(
+            upload.key, content_type=content_type, disposition=disposition
+        )
+
     async def delete(self, upload: Upload) -> None:
         # The bytes first: a row without its file is found again, a file without its row is not.
         await self._files.delete(upload.key)
@@ -179,10 +181,10 @@ class Uploads:
             raise ValueError(f"The file {upload.name!r} has more than {limit} bytes.")
         return b"".join([chunk async for chunk in self._files.open(upload.key)])
 
-    async def open_signed(
+    async def find_signed(
         self, kind: str, file_id: str, *, timestamp: str, nonce: str, signature: str
-    ) -> Download:
-        """Open the file a signed link names (`service-api §17.4`); `kind` is `file-preview`,
+    ) -> Upload:
+        """The file that a signed link names (`service-api §17.4`); `kind` is `file-preview`,
         `image-preview` or `tools`.
 
         Raises SignatureInvalid for a link that is forged or too old, FileNotFound when there is no
@@ -191,7 +193,7 @@ class Uploads:
         upload = await self._get(file_id)
         if (kind == TOOL_LINK) is not (upload.kind is UploadKind.TOOL):
             raise FileNotFound(f"There is no file {file_id}.")
-        return Download(upload, self._files.open(upload.key))
+        return upload
 
     async def _get(self, file_id: str) -> Upload:
         upload = await self._store.get(file_id)
