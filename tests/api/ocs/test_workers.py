@@ -69,23 +69,50 @@ async def test_w01_w05_w06_registration_comes_and_goes(ocs: Ocs) -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "custom"),
+    ("given", "custom", "message"),
     [
-        pytest.param({k: v for k, v in NEW.items() if k != "expected_runtime"}, None, id="W02"),
-        pytest.param(OWN, {**OWN_TYPE, "id": "your:type"}, id="W04"),
-        pytest.param({**NEW, "expected_runtime": "soon"}, None, id="no number"),
+        pytest.param(
+            {k: v for k, v in NEW.items() if k != "expected_runtime"},
+            None,
+            "provider.expected_runtime: Field required",
+            id="W02",
+        ),
+        pytest.param(
+            OWN,
+            {**OWN_TYPE, "id": "your:type"},
+            "The custom task type is another one than that of the provider",
+            id="W04",
+        ),
+        pytest.param(
+            OWN,
+            {**OWN_TYPE, "input_shape": [{"name": "q"}]},
+            "customTaskType.input_shape.0.description: Field required",
+            id="no description",
+        ),
+        pytest.param(
+            {**NEW, "expected_runtime": "soon"},
+            None,
+            "provider.expected_runtime: Input should be a valid integer",
+            id="no number",
+        ),
         pytest.param(
             {
                 **NEW,
                 "optional_input_shape": [{"name": "a", "description": "d", "shape_type": 99}],
             },
             None,
+            "99 is no shape type",
             id="no shape type",
         ),
     ],
 )
-async def test_what_is_no_registration_is_refused(ocs: Ocs, given: Any, custom: Any) -> None:
-    assert 400 == await register(ocs, given, custom)
+async def test_what_is_no_registration_is_refused(
+    ocs: Ocs, given: Any, custom: Any, message: str
+) -> None:
+    body = {"provider": given, "customTaskType": custom}
+    answer = await ocs.post(REGISTRATION, body, version=1, worker=W)
+    assert (200, 400) == (answer.status, answer.code)
+    assert f"This is no provider: {message}" == answer.message
 
 
 async def test_w03_type_of_a_worker(ocs: Ocs) -> None:

@@ -2,12 +2,15 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Annotated, Any, TypeAlias
+from typing import Annotated, Any, TypeAlias, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, StrictInt, StrictStr
+from pydantic import BaseModel, BeforeValidator, StrictInt, StrictStr, ValidationError
 
 from graphmill.service.tasks.catalogue import CATALOGUE
 from graphmill.service.tasks.shapes import Shape, Slot, TaskType, slot_type_of
+
+
+_Model = TypeVar("_Model", bound=BaseModel)
 
 
 def _object(value: object) -> object:
@@ -67,10 +70,10 @@ class Provider:
 
 def read_provider(worker_id: str, provider: object, custom_type: object) -> Provider:
     """Raises ValueError for what is no registration."""
-    data = ProviderData.model_validate(provider)
+    data = _read(ProviderData, "provider", provider)
     base = CATALOGUE.get(data.task_type)
     if custom_type is not None:
-        custom = CustomTypeData.model_validate(custom_type)
+        custom = _read(CustomTypeData, "customTaskType", custom_type)
         if custom.id != data.task_type:
             raise ValueError("The custom task type is another one than that of the provider")
         base = TaskType(
@@ -88,6 +91,16 @@ def read_provider(worker_id: str, provider: object, custom_type: object) -> Prov
         data.task_type,
         max(0, data.expected_runtime),
     )
+
+
+def _read(model: type[_Model], name: str, value: object) -> _Model:
+    """Raises ValueError, which names the first thing that is wrong."""
+    try:
+        return model.model_validate(value)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        path = ".".join(map(str, (name, *first["loc"])))
+        raise ValueError(f"{path}: {first['msg']}") from None
 
 
 def _described(base: TaskType, data: ProviderData, inputs: Shape, outputs: Shape) -> TaskType:
