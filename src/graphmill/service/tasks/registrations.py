@@ -9,7 +9,6 @@ from pydantic import BaseModel, BeforeValidator, StrictInt, StrictStr, Validatio
 from graphmill.service.tasks.catalogue import CATALOGUE
 from graphmill.service.tasks.shapes import Shape, Slot, TaskType, slot_type_of
 
-
 _Model = TypeVar("_Model", bound=BaseModel)
 
 
