@@ -14,6 +14,7 @@ from tests.server_process import ServerProcess, events_of
 
 DOCUMENTS = ROOT / "tests" / "documents" / "data"
 SAMPLES = [path.stem for path in sorted((ROOT / "workflows").glob("*.yml"))]
+TAKE_FILES = ("documents", "invoice")
 
 
 def example(slug: str) -> tuple[str, Json]:
@@ -77,6 +78,15 @@ def test_first_run_of_the_readme_answers_as_it_says(server: ServerProcess) -> No
     assert expected.keys() == answer.keys()
     assert expected["data"].keys() == answer["data"].keys()
     assert expected["data"]["outputs"] == answer["data"]["outputs"]
+
+
+@pytest.mark.parametrize("slug", [slug for slug in SAMPLES if slug not in TAKE_FILES])
+def test_start_up_suggests_the_request_of_the_comment(server: ServerProcess, slug: str) -> None:
+    key, body = example(slug)
+    printed = (server.data_dir.parent / "server.log").read_text()
+    [line] = [line for line in printed.splitlines() if f"'Authorization: Bearer {key}'" in line]
+    _, suggested = first_run_in(line)
+    assert suggested["inputs"].items() <= body["inputs"].items()
 
 
 @pytest.mark.parametrize(

@@ -54,6 +54,10 @@ def curl_line(
 
 
 def _sample(variable: StartVariable) -> Any:
+    """What the form of the studio would be filled in with; else any value that fits."""
+    is_file = variable.type in (VariableType.FILE, VariableType.FILE_LIST)
+    if variable.default not in (None, "") and not is_file:
+        return variable.default
     match variable.type:
         case VariableType.NUMBER:
             return 1
