@@ -50,7 +50,8 @@ async def test_f03_f04_f05_f06_file_of_a_task(ocs: Ocs) -> None:
     answer = await ocs.get(f"{TP}/tasks/{task_id}/file/{file_id}")
     assert (200, SOUND) == (answer.status, answer.response.content)
     headers = answer.response.headers
-    assert "attachment; filename*=UTF-8''a.wav" == headers["content-disposition"]
+    disposition = "attachment; filename=\"a.wav\"; filename*=UTF-8''a.wav"
+    assert disposition == headers["content-disposition"]
     assert headers["content-type"].startswith("audio/")
     assert "nosniff" == headers["x-content-type-options"]
     alias = f"{TP}/task/{task_id}/file/{file_id}"
@@ -65,7 +66,12 @@ async def test_f03_f04_f05_f06_file_of_a_task(ocs: Ocs) -> None:
     [
         ("bytes=4-7", 206, SOUND[4:8]),
         ("bytes=16-", 206, SOUND[16:]),
+        ("bytes=-5", 206, SOUND[-5:]),
+        ("bytes=4-9999", 206, SOUND[4:]),
         ("bytes=0-9999", 200, SOUND),
+        ("bytes=-9999", 200, SOUND),
+        ("bytes=-0", 200, SOUND),
+        ("bytes=-", 200, SOUND),
         ("bytes=9999-", 200, SOUND),
         ("bytes=7-4", 200, SOUND),
         ("lines=1-2", 200, SOUND),
@@ -76,6 +82,17 @@ async def test_part_of_a_file(ocs: Ocs, wanted: str, status: int, content: bytes
     path = f"{TP}/tasks/{task_id}/file/{file_id}"
     answer = await ocs.get(path, headers={"Range": wanted})
     assert (status, content) == (answer.status, answer.response.content)
+
+
+async def test_name_of_a_file_is_for_old_readers_and_new_ones(ocs: Ocs) -> None:
+    upload = await ocs.call(
+        "POST", INPUT_FILE, files={"data": ("b.wav", SOUND)}, data={"filename": 'Hör "zu".wav'}
+    )
+    shown = await ocs.get(f"/apps/assistant/api/v1/file/{upload.data['fileId']}/display")
+    assert (
+        "attachment; filename=\"H_r _zu_.wav\"; filename*=UTF-8''H%C3%B6r%20%22zu%22.wav"
+        == shown.response.headers["content-disposition"]
+    )
 
 
 async def test_head_of_a_file(ocs: Ocs) -> None:

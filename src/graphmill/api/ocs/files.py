@@ -24,7 +24,8 @@ FORM_BYTES: Final = 64 * 1024
 """What a form may hold besides its file."""
 UNNAMED: Final = "file"
 
-_RANGE: Final = re.compile(r"bytes=(\d{1,18})-(\d{0,18})")
+_RANGE: Final = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
+_UNQUOTABLE: Final = re.compile(r'[^ -~]|["\\]')
 _HARMLESS: Final = re.compile(
     r"image/(gif|jpeg|png|webp)|text/plain|application/pdf|(audio|video)/[a-z0-9.+-]+"
 )
@@ -85,7 +86,8 @@ async def download(call: Call, upload: Upload, *, inline_name: str | None = None
     if inline_name is not None:
         disposition = f'inline; filename="{inline_name}"'
     else:
-        disposition = f"attachment; filename*=UTF-8''{quote(upload.name, safe='')}"
+        plain, encoded = _UNQUOTABLE.sub("_", upload.name), quote(upload.name, safe="")
+        disposition = f"attachment; filename=\"{plain}\"; filename*=UTF-8''{encoded}"
     return FileAnswer(upload, first, content, disposition)
 
 
@@ -167,9 +169,11 @@ def _bare(name: str) -> str:
 
 
 def _range(header: str, size: int) -> tuple[int, int]:
-    """From which byte to before which; the whole file for anything but one range from its start."""
+    """From which byte to before which; the whole file for anything but one range of its bytes."""
     match = _RANGE.fullmatch(header)
-    if match is None or int(match[1]) >= size:
+    if match is None or header == "bytes=-":
         return 0, size
-    last = int(match[2]) + 1 if match[2] else size
-    return (int(match[1]), min(last, size)) if last > int(match[1]) else (0, size)
+    first, last = match[1], match[2]
+    start = int(first) if first else max(0, size - int(last))
+    end = min(size, int(last) + 1) if first and last else size
+    return (start, end) if start < end else (0, size)
