@@ -32,6 +32,14 @@ def test_what_is_refused_is_not_counted() -> None:
     assert 0 == window.take("a")
 
 
+def test_counters_have_an_end_also_while_none_has_run_out() -> None:
+    window = Window(1, 10, clock=Clock())
+    for number in range(3 * KEYS):
+        window.take(str(number))
+    assert len(window) <= KEYS + 1
+    assert 10 == window.take(str(3 * KEYS - 1))
+
+
 def test_counters_that_ran_out_are_forgotten() -> None:
     clock = Clock()
     window = Window(1, 10, clock=clock)

@@ -6,7 +6,7 @@ from time import monotonic
 from typing import Final
 
 KEYS: Final = 20_000
-"""Counters that are kept before empty ones are looked for."""
+"""Counters that are kept; whoever could make any number of them could fill the memory."""
 
 
 class Window:
@@ -43,8 +43,10 @@ class Window:
         return times[0] + self._seconds - now if len(times) >= self._count else 0.0
 
     def _prune(self) -> None:
-        if len(self._times) > KEYS:
-            since = self._clock() - self._seconds
-            self._times = {
-                key: times for key, times in self._times.items() if times and times[-1] > since
-            }
+        """Forget counters that ran out; while there are too many others, those that came first."""
+        if len(self._times) <= KEYS:
+            return
+        since = self._clock() - self._seconds
+        kept = [(key, times) for key, times in self._times.items() if times and times[-1] > since]
+        # Half of them, so that this is rare.
+        self._times = dict(kept[-KEYS // 2 :])

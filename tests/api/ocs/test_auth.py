@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
+from graphmill.api.ocs.auth import failure_key
 from tests.api.ocs.client import ALICE, BOB, NOBODY, TI, TP, TX, W_ALICE, Ocs, W, opened
 from tests.api.ocs.workers import header
 
@@ -197,6 +198,12 @@ async def test_guessing_ends_soon_and_for_that_login_only(ocs: Ocs) -> None:
     statuses = [(await ocs.get(TYPES, auth=("eve", f"{i}"))).status for i in range(12)]
     assert [401] * 10 + [429] * 2 == statuses
     assert 200 == (await ocs.get(TYPES)).status
+
+
+async def test_a_failure_is_counted_by_little_however_long_the_name() -> None:
+    keys = {failure_key("password", "x" * length, "192.0.2.1") for length in (1, 10**6, 10**6 + 1)}
+    assert 3 == len(keys)
+    assert max(map(len, keys)) < 200
 
 
 async def test_access_is_checked_before_anything_else(ocs: Ocs) -> None:

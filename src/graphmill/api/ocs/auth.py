@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from graphmill.api.ocs.calls import Api, Caller
 from graphmill.api.ocs.errors import PlainError, wrong_password
 from graphmill.service.accounts import Login
+from graphmill.service.secrets import fingerprint_of
 
 TOO_MANY_FAILURES = "Too many wrong passwords. Wait some minutes."
 
@@ -71,10 +72,15 @@ def _person(login: Login, address: str, *, has_token: bool = False) -> Caller:
 
 def _open_door(api: Api, kind: str, name: str, address: str) -> str:
     """What failures are counted by. Raises PlainError when there were too many."""
-    key = f"{kind} {name} {address}"
+    key = failure_key(kind, name, address)
     if api.failures.wait(key):
         raise PlainError(429, TOO_MANY_FAILURES)
     return key
+
+
+def failure_key(kind: str, name: str, address: str) -> str:
+    """What failures are counted by: short, however long the name is that somebody made up."""
+    return f"{kind} {fingerprint_of(name)} {address}"
 
 
 def _decoded(value: str) -> tuple[str, str, str]:

@@ -8,7 +8,7 @@ from time import monotonic
 from typing import Final
 
 from graphmill.api.answers import BytesAnswer
-from graphmill.api.ocs.auth import TOO_MANY_FAILURES
+from graphmill.api.ocs.auth import TOO_MANY_FAILURES, failure_key
 from graphmill.api.ocs.calls import Api, Call
 from graphmill.api.ocs.envelope import JSON, Reply
 from graphmill.api.ocs.errors import refused
@@ -76,7 +76,7 @@ class LoginFlows:
         flow = self._find(page)
         if flow is None:
             return _expired()
-        failures, key = self._api.failures, f"password {name} {address}"
+        failures, key = self._api.failures, failure_key("password", name, address)
         if failures.wait(key):
             return _html(f"<p>{TOO_MANY_FAILURES}</p>", 429)
         login = await self._api.accounts.log_in(name, password)
