@@ -64,6 +64,75 @@ JAVASCRIPT: dict[str, tuple[str, Value]] = {
         "%E4%BD%A0%20a%26你%FC",
     ),
     "DateUTC": ("Date.UTC(2024,1,29)", 1709164800000),
+    "date-en": ("new Date(46800000).toLocaleString('en')", "1/1/1970, 1:00:00 PM"),
+    "date-midnight": ("new Date(0).toLocaleString()", "1/1/1970, 12:00:00 AM"),
+    "date-24": (
+        "[new Date(0), new Date(46800000)].map(d => d.toLocaleTimeString('en-US', {hour12: "
+        "false}))",
+        ["24:00:00", "13:00:00"],
+    ),
+    "date-gb": ("new Date(32400000).toLocaleString('en-GB')", "01/01/1970, 09:00:00"),
+    "date-zh": ("new Date(32400000).toLocaleString('zh-CN', {hour12: false})", "1970/1/1 09:00:00"),
+    "date-ja": ("new Date(32400000).toLocaleString('ja-JP')", "1970/1/1 9:00:00"),
+    "date-de": ("new Date(32400000).toLocaleString('de-DE')", "1.1.1970, 09:00:00"),
+    "date-fr": ("new Date(32400000).toLocaleString('fr-FR')", "01/01/1970 09:00:00"),
+    "date-sv": ("new Date(32400000).toLocaleString('sv-SE')", "1970-01-01 09:00:00"),
+    "date-none": ("new Date(NaN).toLocaleString()", "Invalid Date"),
+    "num-de": ("[1234567.5, -0.25].map(n => n.toLocaleString('de-DE'))", ["1.234.567,5", "-0,25"]),
+    "num-zh": ("(1234567.5).toLocaleString('zh-CN')", "1,234,567.5"),
+    "num-half": (
+        "[1.0005, -2.0015, 1e21, 1e-7].map(n => n.toLocaleString())",
+        ["1.001", "-2.002", "1,000,000,000,000,000,000,000", "0"],
+    ),
+    "num-places": (
+        "[1.005, 5].map(n => n.toLocaleString('en-US', {minimumFractionDigits: 1, "
+        "maximumFractionDigits: 2}))",
+        ["1.01", "5.0"],
+    ),
+    "num-few-places": (
+        "(1234.56).toLocaleString('en-US', {style: 'currency', currency: 'EUR', "
+        "maximumFractionDigits: 0})",
+        "€1,235",
+    ),
+    "num-none": (
+        "[NaN, Infinity, -Infinity, -0].map(n => n.toLocaleString())",
+        ["NaN", "∞", "-∞", "-0"],
+    ),
+    "num-percent": (
+        "[0.256, 1.005].map(n => n.toLocaleString('en', {style: 'percent', "
+        "maximumFractionDigits: 1}))",
+        ["25.6%", "100.5%"],
+    ),
+    "num-plain": ("(1234567.5).toLocaleString('en-US', {useGrouping: false})", "1234567.5"),
+    "money": (
+        "['EUR', 'gbp', 'JPY', 'CNY', 'INR', 'KRW'].map(c => "
+        "(-1234.5).toLocaleString('en-US', {style: 'currency', currency: c}))",
+        ["-€1,234.50", "-£1,234.50", "-¥1,235", "-CN¥1,234.50", "-₹1,234.50", "-₩1,235"],
+    ),
+    "bigint-locale": ("(-12345678901234567890n).toLocaleString()", "-12,345,678,901,234,567,890"),
+    "buffer-parts": (
+        "[...Buffer.from('aé')].concat(Buffer.from('abc')[1], Buffer.from('é').length)",
+        [97, 195, 169, 98, 2],
+    ),
+    "buffer-json": ("JSON.stringify(Buffer.from([1, 2]))", '{"type":"Buffer","data":[1,2]}'),
+    "buffer-names": (
+        "['utf8', 'hex', 'base64', 'latin1'].map(name => Buffer.from('é').toString(name))",
+        ["é", "c3a9", "w6k=", "Ã©"],
+    ),
+    "buffer-odd": (
+        "[Buffer.from('YQ', 'base64').toString(), Buffer.from('_-8', "
+        "'base64').toString('hex'), Buffer.from('6z', 'hex').length]",
+        ["a", "ffef", 0],
+    ),
+    "buffer-long": ("Buffer.from('a'.repeat(300000)).toString('base64').length", 400000),
+    "buffer-array": ("Buffer.from(new Uint8Array([104, 105]).buffer).toString()", "hi"),
+    "text-decoder": ("new TextDecoder().decode(new TextEncoder().encode('你好').buffer)", "你好"),
+    "clone-kinds": (
+        "(c => [c.d instanceof Date, c.m.get('a'), c.s.has(1), 'u' in c, c.self === c])((o "
+        "=> { o.self = o; return structuredClone(o) })({d: new Date(0), m: new Map([['a', "
+        "1]]), s: new Set([1]), u: undefined}))",
+        [True, 1, True, True, True],
+    ),
 }
 
 NODE_ONLY = {

@@ -1,6 +1,7 @@
 """What the author of code is told when it fails: the interpreter's words, and why this place is
 different where it is."""
 
+import re
 import traceback
 from collections.abc import Iterator, Sequence
 from types import TracebackType
@@ -12,6 +13,12 @@ FRAMES = 5
 NO_NETWORK = "The code sandbox has no network; an HTTP request node can fetch what the code needs."
 NO_FILES = "The code sandbox has no file system; hand in what the code needs as a variable."
 NO_SYSTEM = "The code sandbox allows no processes, devices or other services of the system."
+_NETWORK_NAMES = ("fetch", "XMLHttpRequest", "WebSocket")
+_MISSING_NAME = re.compile(
+    "ReferenceError: (fetch|XMLHttpRequest|WebSocket|require|process|crypto|Intl|URL|"
+    "URLSearchParams|setInterval|setImmediate|Blob|AbortController) is not defined"
+)
+"""What there is in Node, or in browsers."""
 _NETWORK_FILES = ("socket.py", "ssl.py", "client.py", "base_events.py")
 _NETWORK_ERRORS = frozenset({"gaierror", "URLError", "ConnectionRefusedError"})
 
@@ -19,8 +26,12 @@ _NETWORK_ERRORS = frozenset({"gaierror", "URLError", "ConnectionRefusedError"})
 def describe(error: BaseException, language: str, packages: Sequence[str]) -> str:
     """As an interpreter would print it, with the author's own lines only."""
     try:
-        text = str(error) if language != "python3" else _as_printed(error)
-        hint = _hint(error, packages)
+        if language == "javascript":
+            text = languages.javascript_stack(str(error))
+            hint = _javascript_hint(text)
+        else:
+            text = str(error) if language == "jinja2" else _as_printed(error)
+            hint = _hint(error, packages)
     except BaseException:
         # Strangers' exceptions may have strangers' methods.
         return type(error).__name__
@@ -59,6 +70,18 @@ def _hint(error: BaseException, packages: Sequence[str]) -> str:
     if any(name.endswith(_NETWORK_FILES) for name in _file_names(error.__traceback__)):
         return NO_NETWORK
     return NO_SYSTEM
+
+
+def _javascript_hint(text: str) -> str:
+    missing = _MISSING_NAME.match(text)
+    if missing is None:
+        return ""
+    if missing[1] in _NETWORK_NAMES:
+        return NO_NETWORK
+    return (
+        f"The embedded JavaScript engine has no {missing[1]}; a dify-sandbox runs JavaScript in "
+        "Node (config sandbox.remote.endpoint)."
+    )
 
 
 def _file_names(trace: TracebackType | None) -> Iterator[str]:

@@ -5,6 +5,7 @@ import builtins
 import importlib
 import json
 import linecache
+import re
 import sys
 from base64 import b64decode
 from pathlib import Path
@@ -16,17 +17,20 @@ JAVASCRIPT_MEMORY = 64 << 20
 JAVASCRIPT_STACK = 1 << 20
 
 _SHIM = Path(__file__).with_name("shim.js").read_text(encoding="utf-8")
-_CALL_MAIN = """(function () {
+_CALL_MAIN = """(function __call_main() {
   const result = main(JSON.parse(__inputs));
   if (!result || typeof result.then !== 'function') return JSON.stringify(result);
-  result.then(value => { globalThis.__value = JSON.stringify(value); },
-              error => { globalThis.__failed = true; globalThis.__error = error; });
+  globalThis.__settled = function __settle() {
+    throw new Error('main() returned a promise that nothing settles');
+  };
+  result.then(value => { globalThis.__settled = () => JSON.stringify(value); },
+              error => { globalThis.__settled = () => { throw error; }; });
   return '__promise__';
 })()"""
-_SETTLED = """(function () {
-  if (globalThis.__failed) throw globalThis.__error;
-  return globalThis.__value;
-})()"""
+_SETTLED = "(function __settle() { return __settled(); })()"
+_OUR_FRAMES = re.compile(r"\n +at __(?:call_main|run_timers|settle)\b.*", re.DOTALL)
+"""What stands below the author's frames in a stack of JavaScript."""
+_ENGINES_NAME = re.compile(r"(?m)^( +at .*?)<input>")
 
 
 def run_python(source: str, inputs: dict[str, Any]) -> Any:
@@ -63,6 +67,11 @@ def run_javascript(source: str, inputs: dict[str, Any]) -> Any:
     if not isinstance(result, str):
         raise TypeError("main() returned nothing that JSON can hold")
     return json.loads(result)
+
+
+def javascript_stack(printed: str) -> str:
+    """The author's own part of what QuickJS says of an exception."""
+    return _ENGINES_NAME.sub(rf"\1{SOURCE}", _OUR_FRAMES.sub("", printed))
 
 
 def run_template(source: str, inputs: dict[str, Any]) -> Any:
