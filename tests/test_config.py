@@ -214,6 +214,21 @@ def test_a_number_may_come_from_the_environment(tmp_path: Path) -> None:
             "1:27: speech.text_to_speech.base_url: String should match pattern",
             id="no URL",
         ),
+        pytest.param(
+            "models: [{provider: x, kind: openai, base_url: 'http://a b/v1'}]",
+            "1:38: models[0].base_url: String should match pattern",
+            id="a blank in a URL",
+        ),
+        pytest.param(
+            "tools: [{provider: x, kind: mcp, url: 'http://[::1/mcp'}]",
+            "1:34: tools[0].url: Invalid IPv6 URL",
+            id="half an address",
+        ),
+        pytest.param(
+            "speech: {speech_to_text: {model: w, base_url: 'http://host:99999'}}",
+            "1:37: speech.speech_to_text.base_url: Port out of range 0-65535",
+            id="no port",
+        ),
         pytest.param("server: [", "2:1: Invalid YAML format", id="no YAML"),
         pytest.param("- a", "1:1: The file should hold keys with values", id="a list"),
         pytest.param("server: 1", "1:1: server should hold keys with values", id="no section"),

@@ -225,6 +225,10 @@ def test_port_that_is_taken_is_told(tmp_path: Path) -> None:
         ("storage: {kind: s3}", "storage: kind s3 needs s3.bucket"),
         ("database_url: postgresql://x/y", "only SQLite works so far"),
         ("http_request: {allow: [':::']}", "http_request.allow"),
+        (
+            "models: [{provider: '*', kind: openai, base_url: 'http://a!b/v1'}]",
+            "'http://a!b/v1' names no host that could be reached",
+        ),
         ("data_dir: config.yaml/data", "cannot be used: Not a directory"),
     ],
 )

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 from typing import Annotated
+from urllib.parse import urlsplit
 
 from pydantic import (
     AfterValidator,
@@ -26,10 +27,16 @@ def _filled(text: object) -> object:
     return None if text == "" else text
 
 
+def _parsed(url: str) -> str:
+    """Raises ValueError for what only begins like a URL."""
+    _ = urlsplit(url).port
+    return url
+
+
 FilePath = Annotated[Path, AfterValidator(_from_folder)]
 OptionalText = Annotated[str | None, BeforeValidator(_filled)]
 OptionalSecret = Annotated[SecretStr | None, BeforeValidator(_filled)]
-HttpUrl = Annotated[str, Field(pattern=r"^https?://[^/\s]+")]
+HttpUrl = Annotated[str, Field(pattern=r"^https?://[^/\s]\S*$"), AfterValidator(_parsed)]
 OptionalUrl = Annotated[HttpUrl | None, BeforeValidator(_filled)]
 Secret = Annotated[SecretStr, Field(min_length=1)]
 

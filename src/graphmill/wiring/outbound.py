@@ -37,8 +37,11 @@ def rules_of(name: str, allowed: Sequence[str]) -> OutboundRules:
 
 def service_rules(*endpoints: str | None) -> OutboundRules:
     """The operator's own services are mostly at private addresses; no workflow says where they
-    are."""
-    targets = [Target.parse(endpoint) for endpoint in endpoints if endpoint is not None]
+    are. Raises ConfigInvalid."""
+    try:
+        targets = [Target.parse(endpoint) for endpoint in endpoints if endpoint is not None]
+    except ValueError as error:
+        raise ConfigInvalid(str(error)) from None
     return OutboundRules(hosts=frozenset((target.host, target.port) for target in targets))
 
 
