@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping
 from typing import Any, NoReturn, cast
 
 from graphmill.engine.context import NodeContext
-from graphmill.engine.outcome import Outcome
+from graphmill.engine.outcome import Outcome, masked
 from graphmill.engine.run import Run
 from graphmill.nodes.base import InlineNode, NodePorts, NodeType, WaitingNode
 from graphmill.nodes.registry import NODE_TYPES
@@ -62,9 +62,11 @@ async def run_waiting_node(
     secrets: Collection[str] = (),
     has_recourse: bool = False,
 ) -> Outcome:
-    """As `run_node`, for a node that waits."""
+    """As `run_node`, for a node that waits; `secrets` of `env` are masked."""
     node = cast("WaitingNode", build(node_type, data, ports))
-    return await node.run(context_of(values, secrets=secrets, has_recourse=has_recourse))
+    context = context_of(values, secrets=secrets, has_recourse=has_recourse)
+    outcome = await node.run(context)
+    return masked(outcome, context.pool) if secrets else outcome
 
 
 def context_of(

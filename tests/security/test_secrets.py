@@ -53,8 +53,28 @@ def server(folder: Path) -> Iterator[ServerProcess]:
         "value_type": "secret",
         "selector": ["env", "TOKEN"],
     }
+    chosen = [{"variable": "token", "value_selector": ["env", "TOKEN"]}]
+    raising = node(
+        "code",
+        "code",
+        title="Code",
+        code_language="python3",
+        code="def main(token):\n    print(token)\n    raise ValueError(f'{token} is refused')\n",
+        variables=chosen,
+        outputs={"out": {"type": "string", "children": None}},
+        retry_config={"retry_enabled": True, "max_retries": 1, "retry_interval": 1},
+    )
+    writing = node(
+        "write",
+        "template-transform",
+        title="Write",
+        # One that fails, for what a node gives is shown.
+        template="{{ token | length / 0 }}",
+        variables=chosen,
+    )
     start = node("start", "start", title="Start", variables=[])
-    for name, failing in (("call", calling), ("ask", asking)):
+    failing_nodes = {"call": calling, "ask": asking, "code": raising, "write": writing}
+    for name, failing in failing_nodes.items():
         end = node("end", "end", title="End", outputs=[])
         text = workflow_text(
             [start, failing, end],
@@ -66,6 +86,8 @@ def server(folder: Path) -> Iterator[ServerProcess]:
         "apps": [
             {"workflow": str(folder / "call.yml"), "api_keys": ["app-call"]},
             {"workflow": str(folder / "ask.yml"), "api_keys": ["app-ask"]},
+            {"workflow": str(folder / "code.yml"), "api_keys": ["app-code"]},
+            {"workflow": str(folder / "write.yml"), "api_keys": ["app-write"]},
             {"workflow": str(folder / "call.yml"), "slug": "made"},
         ],
         "models": [
@@ -83,7 +105,7 @@ def server(folder: Path) -> Iterator[ServerProcess]:
         yield running
 
 
-@pytest.mark.parametrize("app", ["call", "ask"])
+@pytest.mark.parametrize("app", ["call", "ask", "code", "write"])
 @pytest.mark.parametrize("mode", ["streaming", "blocking"])
 def test_failing_run_tells_no_secret(
     server: ServerProcess, folder: Path, app: str, mode: str

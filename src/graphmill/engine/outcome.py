@@ -1,9 +1,11 @@
 """What a node execution ended with. A failing node is an outcome, not a travelling exception."""
 
-from dataclasses import dataclass, field
-from typing import TypeAlias
+from dataclasses import dataclass, field, replace
+from typing import TypeAlias, TypeVar
 
 from graphmill.engine.usage import Usage
+from graphmill.variables.pool import Pool
+from graphmill.variables.secrets import values_without_secrets, without_secrets
 from graphmill.variables.selectors import Selector
 from graphmill.variables.values import Value
 
@@ -46,6 +48,20 @@ class Paused:
 
 
 Outcome: TypeAlias = Succeeded | Failed
+SomeOutcome = TypeVar("SomeOutcome", bound=Outcome)
+
+
+def masked(outcome: SomeOutcome, pool: Pool) -> SomeOutcome:
+    """`outcome` without secrets of the environment in what is only shown of it. Outputs stay: they
+    are what other nodes go on with."""
+    shown = replace(
+        outcome,
+        inputs=values_without_secrets(outcome.inputs, pool),
+        process_data=values_without_secrets(outcome.process_data, pool),
+    )
+    if isinstance(shown, Failed):
+        shown.error = without_secrets(shown.error, pool)
+    return shown
 
 
 def raised(error: BaseException) -> Failed:

@@ -23,7 +23,7 @@ from graphmill.engine.events import (
 )
 from graphmill.engine.frames import Container, Frame, Work
 from graphmill.engine.graph import ErrorStrategy, NodeClass
-from graphmill.engine.outcome import Failed, Outcome, Paused, Succeeded, raised
+from graphmill.engine.outcome import Failed, Outcome, Paused, Succeeded, masked, raised
 from graphmill.engine.plan import Plan
 from graphmill.engine.replay import Replay, untold
 from graphmill.engine.rounds import Rounds
@@ -32,6 +32,7 @@ from graphmill.engine.scheduler import Decision
 from graphmill.engine.usage import Usage
 from graphmill.errors import ReplayDiverged
 from graphmill.variables.pool import Pool
+from graphmill.variables.secrets import values_without_secrets
 from graphmill.variables.values import Value
 
 DEEPEST: Final = 50
@@ -169,6 +170,8 @@ class Traversal:
             self._emit(NodePaused(work.execution, outcome.reason))
             return None
         frame = work.frame
+        if self._plan.secrets and work.step.node.node_class is not NodeClass.RESPONSE:
+            outcome = masked(outcome, frame.pool)
         if outcome.usage is not None:
             frame.spend(outcome.usage)
             self._usage = outcome.usage if self._usage is None else self._usage + outcome.usage
@@ -195,6 +198,8 @@ class Traversal:
 
     def retry(self, work: Work, failure: Failed) -> None:
         """The next attempt begins; `failure` is what the one before ended with (`§10.2`)."""
+        if self._plan.secrets:
+            failure = masked(failure, work.frame.pool)
         self.count_retry(work)
         self._emit(
             NodeRetried(
@@ -400,6 +405,8 @@ class Traversal:
             error = f"Iterations and loops are nested more than {DEEPEST} levels deep"
             self.complete(work, Failed(error, inputs=rounds.inputs))
             return
+        if self._plan.secrets:
+            rounds.inputs = values_without_secrets(rounds.inputs, work.frame.pool)
         self._emit(ContainerStarted(work.execution, rounds.inputs, rounds.metadata))
         self._advance(Container(work, rounds))
 

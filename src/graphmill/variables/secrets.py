@@ -1,10 +1,11 @@
-"""Keeps secrets of the environment out of what is shown: records of requests, error texts."""
+"""Keeps secrets of the environment out of what is shown: inputs of nodes, error texts, logs."""
 
 import json
+from collections.abc import Mapping
 from urllib.parse import quote, quote_plus
 
 from graphmill.variables.pool import Pool
-from graphmill.variables.values import mask_secret
+from graphmill.variables.values import Value, mask_secret
 
 
 def without_secrets(text: str, pool: Pool) -> str:
@@ -17,6 +18,23 @@ def without_secrets(text: str, pool: Pool) -> str:
             for spelling in _spellings(secret):
                 text = text.replace(spelling, mask)
     return text
+
+
+def values_without_secrets(values: Mapping[str, Value], pool: Pool) -> dict[str, Value]:
+    """The same of all texts in `values`."""
+    return {name: _masked(value, pool) for name, value in values.items()}
+
+
+def _masked(value: Value, pool: Pool) -> Value:
+    match value:
+        case str():
+            return without_secrets(value, pool)
+        case list():
+            return [_masked(item, pool) for item in value]
+        case dict():
+            return values_without_secrets(value, pool)
+        case _:
+            return value
 
 
 def _spellings(secret: str) -> list[str]:

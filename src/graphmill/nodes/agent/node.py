@@ -23,7 +23,6 @@ from graphmill.nodes.prompts.text import PromptInvalid
 from graphmill.nodes.tool.messages import Gathered
 from graphmill.ports.models import Message, Role
 from graphmill.variables.pool import Pool
-from graphmill.variables.secrets import without_secrets
 from graphmill.variables.selectors import Selector
 from graphmill.variables.values import Value
 
@@ -64,8 +63,7 @@ class Agent:
             finally:
                 usage = work.usage
         except (ModelError, ToolError, PromptInvalid, StoreError) as error:
-            message = without_secrets(f"Failed to invoke agent: {error}", pool)
-            return Failed(message, inputs=inputs, usage=usage)
+            return Failed(f"Failed to invoke agent: {error}", inputs=inputs, usage=usage)
         return await self._outcome(work, inputs)
 
     def _values(self, pool: Pool, *, is_logged: bool = False) -> dict[str, Value]:

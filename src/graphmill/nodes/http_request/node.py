@@ -15,7 +15,6 @@ from graphmill.nodes.http_request.request import Prepared, RequestPlan
 from graphmill.nodes.http_request.response import Received, ResponseTooLarge, receive
 from graphmill.ports.files import FileVault
 from graphmill.ports.http import HttpClient, HttpLimits
-from graphmill.variables.secrets import without_secrets
 from graphmill.variables.selectors import Selector
 from graphmill.variables.values import Value
 
@@ -37,12 +36,12 @@ class HttpRequestNode:
         try:
             prepared = await self._plan.prepare(pool, self._files)
         except RequestInvalid as error:
-            return Failed(without_secrets(str(error), pool), error.kind)
-        record: dict[str, Value] = {"request": without_secrets(prepared.record, pool)}
+            return Failed(str(error), error.kind)
+        record: dict[str, Value] = {"request": prepared.record}
         try:
             received = await self._send(prepared)
         except _Failure as failure:
-            return Failed(without_secrets(str(failure), pool), failure.kind, process_data=record)
+            return Failed(str(failure), failure.kind, process_data=record)
         outputs = await self._outputs(received, context.run)
         if context.has_recourse and not 200 <= received.status < 300:
             return Failed(

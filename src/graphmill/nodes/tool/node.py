@@ -15,7 +15,6 @@ from graphmill.nodes.tool.messages import Gathered
 from graphmill.ports.files import FileVault
 from graphmill.ports.tools import Invocation, Tool, Toolbox, ToolRef
 from graphmill.variables.pool import Pool
-from graphmill.variables.secrets import without_secrets
 from graphmill.variables.selectors import Selector
 from graphmill.variables.values import Missing, Value
 
@@ -62,7 +61,7 @@ class ToolNode:
         try:
             result = await tool.invoke(fit_arguments(tool.parameters, values), invocation)
         except (ToolFailed, ValueError) as error:
-            message = without_secrets(f"Failed to invoke tool: {error}", pool)
+            message = f"Failed to invoke tool: {error}"
             return Failed(message, "ToolRuntimeInvocationError", inputs)
         gathered = Gathered(self._id, context, self._files)
         try:
