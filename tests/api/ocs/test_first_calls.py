@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from graphmill.api.ocs.login import FLOWS_OF_AN_ADDRESS
 from tests.api.ocs.client import ALICE, TP, Ocs, W, opened
 from tests.api.ocs.workers import header
 
@@ -83,20 +84,73 @@ async def test_worker_learns_who_the_users_are(ocs: Ocs) -> None:
 
 async def test_device_is_connected_in_a_browser(ocs: Ocs) -> None:
     begun = (await ocs.http.post("/index.php/login/v2", headers={"User-Agent": "a <b>"})).json()
+    assert {"poll", "login"} == begun.keys()
     poll = {"token": begun["poll"]["token"]}
-    waiting = await ocs.http.post("/login/v2/poll", data=poll)
+    polled = begun["poll"]["endpoint"].removeprefix("http://127.0.0.1:8000")
+    waiting = await ocs.http.post(polled, data=poll)
     assert (404, []) == (waiting.status_code, waiting.json())
-    page = begun["login"].partition("/login/")[2]
-    assert "a &lt;b&gt;" in (await ocs.http.get(f"/login/{page}")).text
-    wrong = await ocs.http.post(f"/login/{page}", data={"user": "alice", "password": "x"})
+    page = begun["login"].removeprefix("http://127.0.0.1:8000")
+    asked = await ocs.http.get(page)
+    assert 200 == asked.status_code
+    assert asked.headers["content-type"].startswith("text/html")
+    assert "frame-ancestors 'none'" in asked.headers["content-security-policy"]
+    assert "<b>a &lt;b&gt;</b> wants to use this server in your name" in asked.text
+    assert {"user", "password"} == set(re.findall(r'<input name="(\w+)"', asked.text))
+    assert "is wrong" not in asked.text
+    wrong = await ocs.http.post(page, data={"user": "alice", "password": "x"})
     assert 403 == wrong.status_code
+    assert "User or password is wrong." in wrong.text
+    assert "<form method" in wrong.text
+    assert 404 == (await ocs.http.post(polled, data=poll)).status_code
     right = {"user": "alice@example.org", "password": "alice-pw"}
-    assert 200 == (await ocs.http.post(f"/login/{page}", data=right)).status_code
-    assert 404 == (await ocs.http.get(f"/login/{page}")).status_code
-    granted = (await ocs.http.post("/login/v2/poll", data=poll)).json()
-    login = (granted["loginName"], granted["appPassword"])
+    granted = await ocs.http.post(page, data=right)
+    assert (200, True) == (granted.status_code, "Access is granted." in granted.text)
+    over = await ocs.http.get(page)
+    assert (404, True) == (over.status_code, "This link is not valid any more." in over.text)
+    secret = (await ocs.http.post(polled, data=poll)).json()
+    assert {"server": "http://127.0.0.1:8000", "loginName": "alice"} == {
+        name: secret[name] for name in ("server", "loginName")
+    }
+    assert 72 == len(secret["appPassword"])
+    login = (secret["loginName"], secret["appPassword"])
     assert "alice" == (await ocs.get("/cloud/user", auth=login)).data["id"]
-    assert 404 == (await ocs.http.post("/login/v2/poll", data=poll)).status_code
+    again = await ocs.http.post(polled, data=poll)
+    assert (404, []) == (again.status_code, again.json())
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("GET", "/login/v2", 405),
+        ("GET", "/login/v2/poll", 405),
+        ("DELETE", "/login/v2/flow/x", 405),
+        ("GET", "/login/v2/flow/x", 404),
+        ("POST", "/login/v2/flow/x", 404),
+        ("POST", "/login/v2/poll", 404),
+        ("GET", "/login/v2/elsewhere", 404),
+    ],
+)
+async def test_login_that_nobody_began(ocs: Ocs, method: str, path: str, status: int) -> None:
+    assert status == (await ocs.http.request(method, path)).status_code
+
+
+async def test_guessing_on_the_page_ends_soon(ocs: Ocs) -> None:
+    begun = (await ocs.http.post("/login/v2")).json()
+    page = begun["login"].removeprefix("http://127.0.0.1:8000")
+    answers = [
+        await ocs.http.post(page, data={"user": "mallory", "password": f"{i}"}) for i in range(11)
+    ]
+    assert [403] * 10 + [429] == [answer.status_code for answer in answers]
+    assert "Too many wrong passwords." in answers[-1].text
+
+
+async def test_one_address_begins_only_so_many_logins(tmp_path: Path, echo_url: str) -> None:
+    """Otherwise a stranger could keep all others from connecting a device."""
+    async with opened(tmp_path, echo_url) as ocs:
+        answers = [await ocs.http.post("/login/v2") for _ in range(FLOWS_OF_AN_ADDRESS + 1)]
+        assert {200} == {answer.status_code for answer in answers[:-1]}
+        assert 429 == answers[-1].status_code
+        assert "Try again later." in answers[-1].json()["message"]
 
 
 async def test_app_password_is_traded_and_revoked(ocs: Ocs) -> None:

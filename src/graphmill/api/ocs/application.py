@@ -103,8 +103,7 @@ class OcsApplication:
         accept = headers.get(b"accept", b"").decode("latin-1")
         form = Form(version, wants_json(query.get("format"), accept))
         try:
-            address = scope["client"][0] if scope.get("client") else ""
-            caller = await identify(self._api, headers, address)
+            caller = await identify(self._api, headers, _address(scope))
             route, in_path = find_route(path)
             scope[ROUTE] = f"/ocs/v{version}.php{route}"
             endpoint = endpoint_at(route, scope["method"])
@@ -140,6 +139,7 @@ class OcsApplication:
         self, scope: Scope, headers: Mapping[bytes, bytes], receive: Receive
     ) -> BytesAnswer:
         method, path = scope["method"], scope["path"]
+        address = _address(scope)
         flow = _FLOW.fullmatch(path)
         page = "/login/v2/flow" if flow else path
         if page in _PAGES:
@@ -148,7 +148,7 @@ class OcsApplication:
             case ("GET" | "HEAD", "/status.php"):
                 return BytesAnswer(encode(status(self._api)), headers=((b"content-type", JSON),))
             case ("POST", "/login/v2"):
-                return self._flows.begin(headers.get(b"user-agent", b"").decode("latin-1"))
+                return self._flows.begin(headers.get(b"user-agent", b"").decode("latin-1"), address)
             case ("POST", "/login/v2/poll"):
                 given, _ = await _read_body(headers, receive, limit=self._body_limit)
                 return self._flows.poll(str(given.get("token", "")))
@@ -156,7 +156,6 @@ class OcsApplication:
                 return self._flows.show(flow[1])
             case ("POST", "/login/v2/flow") if flow is not None:
                 given, _ = await _read_body(headers, receive, limit=self._body_limit)
-                address = scope["client"][0] if scope.get("client") else ""
                 user, password = str(given.get("user", "")), str(given.get("password", ""))
                 return await self._flows.grant(flow[1], user, password, address)
             case _ if page in _PAGES:
@@ -228,6 +227,10 @@ def _windows(settings: OcsSettings) -> dict[str, Window]:
     ]
     counted += [("fetch user", rates.fetch), ("fetch anonymous", rates.fetch)]
     return {name: Window(*window) for name, window in counted if window}
+
+
+def _address(scope: Scope) -> str:
+    return scope["client"][0] if scope.get("client") else ""
 
 
 def _too_large(limit: int) -> OcsError:

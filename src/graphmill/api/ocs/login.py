@@ -14,10 +14,13 @@ from graphmill.api.ocs.envelope import JSON, Reply
 from graphmill.api.ocs.errors import refused
 from graphmill.api.pages import html_page
 from graphmill.jsontext import encode
+from graphmill.service.windows import Window
 
 LIFETIME_SECONDS: Final = 1200.0
 FLOWS: Final = 1000
 """That may be open at a time."""
+FLOWS_OF_AN_ADDRESS: Final = 50
+"""That may be begun from one in their lifetime."""
 DEVICE_CHARACTERS: Final = 120
 
 _FORM: Final = """<h1>Connect a device</h1>
@@ -44,10 +47,11 @@ class LoginFlows:
     def __init__(self, api: Api) -> None:
         self._api = api
         self._flows: dict[str, _Flow] = {}
+        self._begun = Window(FLOWS_OF_AN_ADDRESS, LIFETIME_SECONDS)
 
-    def begin(self, user_agent: str) -> BytesAnswer:
+    def begin(self, user_agent: str, address: str) -> BytesAnswer:
         self._forget()
-        if len(self._flows) >= FLOWS:
+        if len(self._flows) >= FLOWS or self._begun.take(address):
             return _json({"message": "Too many logins are under way. Try again later."}, 429)
         token, page = secrets.token_urlsafe(48), secrets.token_urlsafe(48)
         device = user_agent[:DEVICE_CHARACTERS] or "A program"
