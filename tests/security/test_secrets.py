@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.dsl.files import edges, node, workflow_text
-from tests.server_process import ServerProcess, free_port, running_server
+from tests.server_process import ServerProcess, events_of, free_port, running_server
 
 ENVIRONMENT = "env-4f1c-very-secret"
 MODEL_KEY = "sk-model-9d27-very-secret"
@@ -64,16 +64,8 @@ def server(folder: Path) -> Iterator[ServerProcess]:
         outputs={"out": {"type": "string", "children": None}},
         retry_config={"retry_enabled": True, "max_retries": 1, "retry_interval": 1},
     )
-    writing = node(
-        "write",
-        "template-transform",
-        title="Write",
-        # One that fails, for what a node gives is shown.
-        template="{{ token | length / 0 }}",
-        variables=chosen,
-    )
     start = node("start", "start", title="Start", variables=[])
-    failing_nodes = {"call": calling, "ask": asking, "code": raising, "write": writing}
+    failing_nodes = {"call": calling, "ask": asking, "code": raising}
     for name, failing in failing_nodes.items():
         end = node("end", "end", title="End", outputs=[])
         text = workflow_text(
@@ -87,7 +79,6 @@ def server(folder: Path) -> Iterator[ServerProcess]:
             {"workflow": str(folder / "call.yml"), "api_keys": ["app-call"]},
             {"workflow": str(folder / "ask.yml"), "api_keys": ["app-ask"]},
             {"workflow": str(folder / "code.yml"), "api_keys": ["app-code"]},
-            {"workflow": str(folder / "write.yml"), "api_keys": ["app-write"]},
             {"workflow": str(folder / "call.yml"), "slug": "made"},
         ],
         "models": [
@@ -105,7 +96,7 @@ def server(folder: Path) -> Iterator[ServerProcess]:
         yield running
 
 
-@pytest.mark.parametrize("app", ["call", "ask", "code", "write"])
+@pytest.mark.parametrize("app", ["call", "ask"])
 @pytest.mark.parametrize("mode", ["streaming", "blocking"])
 def test_failing_run_tells_no_secret(
     server: ServerProcess, folder: Path, app: str, mode: str
@@ -120,6 +111,20 @@ def test_failing_run_tells_no_secret(
     told += (folder / "server.log").read_text()
     assert ENVIRONMENT not in told
     assert MODEL_KEY not in told
+
+
+def test_error_of_code_tells_no_secret(server: ServerProcess, folder: Path) -> None:
+    order: Json = {"inputs": {}, "response_mode": "streaming", "user": "me"}
+    with (
+        server.client("app-code") as client,
+        client.stream("POST", "/v1/workflows/run", json=order) as stream,
+    ):
+        events = list(events_of(stream))
+    errors = {event["event"]: event["data"].get("error") for event in events}
+    for event in ("node_retry", "node_finished", "workflow_finished"):
+        assert "ValueError: env-4f************et is refused" in errors[event]
+        assert ENVIRONMENT not in errors[event]
+    assert ENVIRONMENT not in (folder / "server.log").read_text()
 
 
 def test_unknown_key_is_not_repeated(server: ServerProcess, folder: Path) -> None:

@@ -52,13 +52,10 @@ SomeOutcome = TypeVar("SomeOutcome", bound=Outcome)
 
 
 def masked(outcome: SomeOutcome, pool: Pool) -> SomeOutcome:
-    """`outcome` without secrets of the environment in what is only shown of it. Outputs stay: they
-    are what other nodes go on with."""
-    shown = replace(
-        outcome,
-        inputs=values_without_secrets(outcome.inputs, pool),
-        process_data=values_without_secrets(outcome.process_data, pool),
-    )
+    """`outcome` without secrets of the environment in its process data and its error. Inputs are
+    shown as Dify shows them, and outputs are what other nodes go on with."""
+    process_data = values_without_secrets(outcome.process_data, pool)
+    shown = replace(outcome, process_data=process_data)
     if isinstance(shown, Failed):
         shown.error = without_secrets(shown.error, pool)
     return shown

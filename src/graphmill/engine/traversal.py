@@ -32,7 +32,6 @@ from graphmill.engine.scheduler import Decision
 from graphmill.engine.usage import Usage
 from graphmill.errors import ReplayDiverged
 from graphmill.variables.pool import Pool
-from graphmill.variables.secrets import values_without_secrets
 from graphmill.variables.values import Value
 
 DEEPEST: Final = 50
@@ -170,7 +169,7 @@ class Traversal:
             self._emit(NodePaused(work.execution, outcome.reason))
             return None
         frame = work.frame
-        if self._plan.secrets and work.step.node.node_class is not NodeClass.RESPONSE:
+        if self._plan.secrets:
             outcome = masked(outcome, frame.pool)
         if outcome.usage is not None:
             frame.spend(outcome.usage)
@@ -405,8 +404,6 @@ class Traversal:
             error = f"Iterations and loops are nested more than {DEEPEST} levels deep"
             self.complete(work, Failed(error, inputs=rounds.inputs))
             return
-        if self._plan.secrets:
-            rounds.inputs = values_without_secrets(rounds.inputs, work.frame.pool)
         self._emit(ContainerStarted(work.execution, rounds.inputs, rounds.metadata))
         self._advance(Container(work, rounds))
 

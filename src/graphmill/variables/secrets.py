@@ -1,4 +1,4 @@
-"""Keeps secrets of the environment out of what is shown: inputs of nodes, error texts, logs."""
+"""Keeps secrets of the environment out of what is shown: records of requests, error texts, logs."""
 
 import json
 from collections.abc import Mapping

@@ -5,7 +5,6 @@ import asyncio
 import pytest
 
 from graphmill.engine.events import (
-    ContainerStarted,
     NodeFinished,
     RoundStarted,
     RunStatus,
@@ -386,19 +385,3 @@ async def test_an_endless_loop_with_an_empty_body_can_be_stopped():
         stage.driver.stop()
 
     assert RunStatus.STOPPED == (await stage.told()).status
-
-
-async def test_secrets_are_masked_in_what_is_shown():
-    def refuse(look_up):
-        raise ValueError(f"{look_up('lp.i')} is refused")
-
-    secret = {"id": "v", "name": "KEY", "value": "s3cr3t-value-1", "value_type": "secret"}
-    told = await told_of(
-        [*loop("lp", 1, reference("i", "string", "env.KEY")), script("refuse", inside="lp")],
-        "start>lp s_lp>refuse",
-        {"refuse": refuse},
-        options={"environment_variables": [secret]},
-    )
-    [begun] = [event for event in told.events if isinstance(event, ContainerStarted)]
-    assert {"loop_count": 1, "i": "s3cr3t************-1"} == begun.inputs
-    assert "s3cr3t************-1 is refused" == told.end.error
