@@ -55,6 +55,16 @@ async def test_weights_decide_between_meaning_and_words(tmp_path: Path) -> None:
         assert "pay.md" == (await world.found(query, weights=Weights(0.1, 0.9)))[0]
 
 
+@pytest.mark.parametrize("vector", [0.0, 0.2, 0.5, 0.8, 1.0])
+async def test_the_best_are_the_same_however_many_are_wanted(tmp_path: Path, vector: float) -> None:
+    async with handbook(tmp_path, MEANING) as world:
+        weights = Weights(vector, 1 - vector)
+        query = "vacation lunch arrives on Fridays"
+        everything = await world.found(query, weights=weights, top_k=10)
+        for count in range(1, len(HANDBOOK)):
+            assert everything[:count] == await world.found(query, weights=weights, top_k=count)
+
+
 async def test_prefixes_go_to_the_model_and_into_no_text(tmp_path: Path) -> None:
     prefixed = {**EMBEDDING, "query_prefix": "query: ", "text_prefix": "passage: "}
     async with opened(tmp_path, base(embedding=prefixed)) as world:
