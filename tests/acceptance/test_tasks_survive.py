@@ -10,10 +10,14 @@ import httpx
 import pytest
 
 from graphmill.service.secrets import fingerprint_of
+from tests.api.ocs.workers import header, provider
 from tests.api.ocs.workflows import through_page
 from tests.server_process import ServerProcess, running_server
 
 TASKS = "/ocs/v2.php/taskprocessing"
+WORK = f"{TASKS}/tasks_provider"
+REGISTRATION = "/ocs/v1.php/apps/app_api/api/v1/ai_provider/task_processing"
+SPEECH = "core:text2speech"
 FINAL = {"STATUS_SUCCESSFUL", "STATUS_FAILED"}
 
 
@@ -26,6 +30,7 @@ def config(folder: Path, url: str) -> dict[str, Any]:
         "ocs": {
             "tasks_at_a_time": 1,
             "users": [{"id": "alice", "password_hash": fingerprint_of("pw")}],
+            "ex_apps": [{"id": "worker1", "secret_hash": fingerprint_of("w1-secret")}],
             "task_types": {"core:text2text": {"workflow": "page"}},
         },
     }
@@ -36,8 +41,8 @@ def client(server: ServerProcess) -> httpx.Client:
     return httpx.Client(base_url=server.url, auth=("alice", "pw"), headers=headers)
 
 
-def schedule(http: httpx.Client, text: str) -> int:
-    order = {"input": {"input": text}, "type": "core:text2text", "appId": "test"}
+def schedule(http: httpx.Client, text: str, task_type: str = "core:text2text") -> int:
+    order = {"input": {"input": text}, "type": task_type, "appId": "test"}
     answer = http.post(f"{TASKS}/schedule", json=order)
     return int(answer.json()["ocs"]["data"]["task"]["id"])
 
@@ -67,6 +72,32 @@ def test_no_task_is_lost(tmp_path: Path, echo_url: str, end: signal.Signals) -> 
         for number, task_id in enumerate(waiting, 1):
             task = wait(http, task_id, *FINAL)
             assert {"output": f"text {number}"} == task["output"]
+
+
+def test_worker_goes_on_where_it_was(tmp_path: Path, echo_url: str) -> None:
+    """Its registration, what it had claimed and said of it, its files and what waits for it."""
+    settings = config(tmp_path, f"{echo_url}/sleep/0")
+    worker = header("worker1", "w1-secret")
+    asked = {"providerIds[]": "worker1:tts", "taskTypeIds[]": SPEECH}
+    with running_server(settings, tmp_path) as server, client(server) as http:
+        body = {"provider": provider("worker1:tts", SPEECH)}
+        assert 200 == http.post(REGISTRATION, json=body, headers=worker).status_code
+        claimed, waiting, cancelled = [schedule(http, f"text {i}", SPEECH) for i in range(3)]
+        http.post(f"{TASKS}/tasks/{cancelled}/cancel")
+        http.get(f"{WORK}/next", params=asked, headers=worker)
+        http.post(f"{WORK}/{claimed}/progress", json={"progress": 0.4}, headers=worker)
+        sent = http.post(f"{WORK}/{claimed}/file", files={"file": b"ID3 sound"}, headers=worker)
+        file_id = sent.json()["ocs"]["data"]["fileId"]
+        os.kill(server.pid, signal.SIGKILL)
+    with running_server(settings, tmp_path) as server, client(server) as http:
+        assert 0.4 == wait(http, claimed, "STATUS_RUNNING")["progress"]
+        wait(http, cancelled, "STATUS_CANCELLED")
+        result = {"output": {"speech": file_id}}
+        http.post(f"{WORK}/{claimed}/result", json=result, headers=worker)
+        assert {"speech": file_id} == wait(http, claimed, *FINAL)["output"]
+        assert b"ID3 sound" == http.get(f"{TASKS}/tasks/{claimed}/file/{file_id}").content
+        following = http.get(f"{WORK}/next", params=asked, headers=worker)
+        assert waiting == following.json()["ocs"]["data"]["task"]["id"]
 
 
 def test_id_of_a_deleted_task_is_not_used_again(tmp_path: Path, echo_url: str) -> None:
