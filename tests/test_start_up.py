@@ -19,6 +19,7 @@ LATER = (
     "jsonschema",
     "mcp",
     "networkx",
+    "numpy",
     "opentelemetry",
     "prometheus_client",
     "pypdfium2",
