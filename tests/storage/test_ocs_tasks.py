@@ -4,7 +4,15 @@ from dataclasses import replace
 
 from graphmill.ids import new_id
 from graphmill.storage.database import Database
-from graphmill.storage.ocs_tasks import NewTask, Task, TaskApi, TaskQuery, TaskStatus, TaskStore
+from graphmill.storage.ocs_tasks import (
+    NewTask,
+    Task,
+    TaskApi,
+    TaskQuery,
+    TaskStatus,
+    TaskStore,
+    Unfinished,
+)
 
 NEW = NewTask(
     TaskApi.TASK,
@@ -105,4 +113,25 @@ async def test_queue_is_in_the_order_of_ids(database: Database) -> None:
         await store.count(TaskStatus.RUNNING, ["core:text2text", "core:other"]),
     ]
     assert [2, 1, 1] == counts
-    assert [first.id, other.id, second.id] == [task.id for task in await store.unfinished()]
+
+
+async def test_what_has_not_ended_is_listed_shortly(database: Database) -> None:
+    store = TaskStore(database)
+    waiting, running, ended = await added(store, NEW, NEW, NEW)
+    await store.change(running, WAITING, status=TaskStatus.RUNNING, run_id="r")
+    await store.change(ended, WAITING, status=TaskStatus.FAILED)
+    assert [
+        Unfinished(waiting.id, NEW.type, TaskStatus.SCHEDULED, None),
+        Unfinished(running.id, NEW.type, TaskStatus.RUNNING, "r"),
+    ] == await store.unfinished()
+
+
+async def test_workers_that_say_nothing_are_found(database: Database) -> None:
+    store = TaskStore(database)
+    silent, heard, ours, waiting = await added(store, NEW, NEW, NEW, NEW)
+    run = {"status": TaskStatus.RUNNING}
+    await store.change(silent, WAITING, **run, last_updated=1999.0)
+    await store.change(heard, WAITING, **run, last_updated=2000.0)
+    await store.change(ours, WAITING, **run, last_updated=1999.0, run_id="r")
+    assert [silent.id] == [task.id for task in await store.silent(before=2000.0)]
+    assert waiting.last_updated < 1999.0

@@ -91,6 +91,16 @@ class Task(NewTask):
 
 
 @dataclass(frozen=True, slots=True)
+class Unfinished:
+    """A task that has not ended, without what it is about: there may be many, and long ones."""
+
+    id: int
+    type: str
+    status: TaskStatus
+    run_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class TaskQuery:
     """Which tasks of a user are wanted; all that is given must hold."""
 
@@ -109,8 +119,15 @@ _ADD: Final = insert(ocs_tasks)
 _BY_ID: Final = _TASKS.where(ocs_tasks.c.id == bindparam("task_id"))
 _BY_KEY: Final = _TASKS.where(ocs_tasks.c.key == bindparam("key"))
 _DELETE: Final = delete(ocs_tasks).where(ocs_tasks.c.id == bindparam("task_id"))
-_UNFINISHED: Final = _TASKS.where(ocs_tasks.c.status <= TaskStatus.RUNNING.value).order_by(
-    ocs_tasks.c.id
+_UNFINISHED: Final = (
+    select(ocs_tasks.c.id, ocs_tasks.c.type, ocs_tasks.c.status, ocs_tasks.c.run_id)
+    .where(ocs_tasks.c.status <= TaskStatus.RUNNING.value)
+    .order_by(ocs_tasks.c.id)
+)
+_SILENT: Final = _TASKS.where(
+    ocs_tasks.c.status == TaskStatus.RUNNING.value,
+    ocs_tasks.c.run_id.is_(None),
+    ocs_tasks.c.last_updated < bindparam("before"),
 )
 _AHEAD: Final = select(func.count()).where(
     ocs_tasks.c.status == TaskStatus.SCHEDULED.value,
@@ -192,9 +209,16 @@ class TaskStore:
         row = await self._database.fetch_one(_AHEAD, type=task.type, task_id=task.id)
         return int(row[0]) if row else 0
 
-    async def unfinished(self) -> list[Task]:
+    async def unfinished(self) -> list[Unfinished]:
         """All that were not ended, the oldest first."""
-        return [_task(row) for row in await self._database.fetch_all(_UNFINISHED)]
+        return [
+            Unfinished(task_id, task_type, TaskStatus(status), run_id)
+            for task_id, task_type, status, run_id in await self._database.fetch_all(_UNFINISHED)
+        ]
+
+    async def silent(self, *, before: float) -> list[Task]:
+        """Running tasks of workers of which nothing was heard since `before`."""
+        return [_task(row) for row in await self._database.fetch_all(_SILENT, before=before)]
 
 
 @lru_cache

@@ -259,10 +259,8 @@ class Tasks:
                 logger.exception("lost tasks could not be looked for; the next attempt will come")
 
     async def expire_leases(self, *, now: float) -> None:
-        for task in await self._store.unfinished():
-            lease = max(LEASE_SECONDS, 10.0 * task.expected_seconds)
-            is_worked_on = task.status is TaskStatus.RUNNING and task.run_id is None
-            if is_worked_on and task.last_updated < now - lease:
+        for task in await self._store.silent(before=now - LEASE_SECONDS):
+            if task.last_updated < now - 10.0 * task.expected_seconds:
                 await self._lifecycle.fail(task, LOST, user_facing=LOST)
 
     def _asked(self, providers: Sequence[str], types: Sequence[str]) -> dict[str, str]:
