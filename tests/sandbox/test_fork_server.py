@@ -279,6 +279,17 @@ async def test_without_seccomp_no_code_runs() -> None:
         await until(lambda: zygotes_of(os.getpid()) == [])
 
 
+async def test_a_self_test_that_takes_too_long_is_not_the_fault_of_the_code(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with running() as server:
+        with monkeypatch.context() as patch:
+            patch.setattr("graphmill.sandbox.fork_server.SELF_TEST_SECONDS", 0)
+            with pytest.raises(CodeUnavailable, match="did not start: its self-test failed"):
+                await server.run("python3", ADD_ONE, {"x": 1})
+        assert {"y": 2} == (await server.run("python3", ADD_ONE, {"x": 1})).value
+
+
 async def test_full_isolation_can_be_required() -> None:
     async with running(layers_off=("landlock",), required=Isolation.FULL) as server:
         with pytest.raises(NoWall, match="no Landlock"):

@@ -264,9 +264,14 @@ class ForkServer:
             raise NoWall(reason)
 
     async def _find_breaches(self, control: socket.socket) -> str:
-        """What code can do that it must not be able to do; empty when nothing."""
+        """What code can do that it must not be able to do; empty when nothing.
+
+        Raises CodeUnavailable when that could not be found out."""
         test = self._request("python3", self_test(), {"memory_bytes": self._limits.memory_bytes})
-        result = await self._call(control, *self._begin(control), test, SELF_TEST_SECONDS)
+        try:
+            result = await self._call(control, *self._begin(control), test, SELF_TEST_SECONDS)
+        except CodeFailed as error:
+            raise _no_start(f": its self-test failed: {error}") from error
         call_id, channel = self._begin(control)
         exited = self._exits[call_id]
         with contextlib.suppress(CodeFailed):
