@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,7 +10,7 @@ from typing import Any
 from graphmill.config import Settings
 from graphmill.engine.run import Run
 from graphmill.models.configured import ConfiguredModels
-from graphmill.ports.models import ChatPiece, ChatRequest, Message, ModelRef, Role
+from graphmill.ports.models import ChatPiece, ChatRequest, Message, ModelCall, ModelRef, Role
 from graphmill.variables.files import File
 from graphmill.wiring.models import open_models
 from tests.outbound.local_server import Answer, LocalServer, Received, local_server
@@ -111,6 +111,8 @@ class StandIn:
     server: LocalServer
     models: ConfiguredModels
     files: Files
+    calls: list[ModelCall]
+    """That are over."""
 
     @property
     def body(self) -> Any:
@@ -128,18 +130,21 @@ async def provider(answer: Answer, **entry: Any) -> AsyncIterator[StandIn]:
         server = await stack.enter_async_context(local_server(answer))
         one = {"provider": "*", "kind": "openai", "base_url": f"{server.url}/v1", **entry}
         files = Files()
-        models = await stack.enter_async_context(models_of([one], files))
-        yield StandIn(server, models, files)
+        calls: list[ModelCall] = []
+        models = await stack.enter_async_context(models_of([one], files, calls.append))
+        yield StandIn(server, models, files, calls)
 
 
 @asynccontextmanager
 async def models_of(
-    entries: Sequence[Mapping[str, Any]], files: Files | None = None
+    entries: Sequence[Mapping[str, Any]],
+    files: Files | None = None,
+    told: Callable[[ModelCall], None] = lambda call: None,
 ) -> AsyncIterator[ConfiguredModels]:
     settings = Settings.model_validate({
         "models": [{"api_key": SECRET, **entry} for entry in entries]
     })  # fmt: skip
-    async with open_models(settings, files or Files()) as models:
+    async with open_models(settings, files or Files(), told=told) as models:
         yield models
 
 

@@ -139,6 +139,29 @@ async def test_embeddings_cost_too() -> None:
     assert Decimal("0.00015") == usage.total_price
 
 
+async def test_a_reply_is_told_with_what_it_used() -> None:
+    async with provider(streaming(WHOLE_REPLY)) as stand_in:
+        await stand_in.reply()
+        [call] = stand_in.calls
+    assert (MODEL, "succeeded") == (call.model, call.status)
+    assert call.usage is not None
+    assert (3, 2) == (call.usage.prompt_tokens, call.usage.completion_tokens)
+
+
+async def test_calls_of_all_kinds_are_told() -> None:
+    async with provider(reply(400, b"no")) as stand_in:
+        models = stand_in.models
+        for call in (
+            stand_in.reply(),
+            models.embed(MODEL, ["a"]),
+            models.rerank(MODEL, "a", ["b"], top=1),
+            models.draw(MODEL, "a cat", size=None),
+        ):
+            with pytest.raises(ModelFailed):
+                await call
+        assert [(MODEL, "failed")] * 4 == [(call.model, call.status) for call in stand_in.calls]
+
+
 async def test_a_model_takes_only_so_many_calls_at_a_time() -> None:
     slow = streaming(events(delta("a")), WHOLE_REPLY, pause=0.05)
     async with provider(slow, concurrency=1) as stand_in:

@@ -67,7 +67,7 @@ class Entry:
         return sorted(scores, key=lambda score: -score[1])[:top]
 
     async def draw(self, model: ModelRef, prompt: str, *, size: str | None) -> bytes:
-        async with self._place(model):
+        async with self._call(model):
             return await self._provider.draw(self._renamed(model).name, prompt, size=size)
 
     def close(self) -> None:

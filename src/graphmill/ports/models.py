@@ -117,7 +117,7 @@ class ModelCall:
     seconds: float
     """Since its turn had come."""
     usage: Usage | None
-    """None where the call did not get so far, and for reranking."""
+    """None where the call did not get so far, for reranking, and for drawing."""
 
 
 class Models(Protocol):
