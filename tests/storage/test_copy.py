@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from hashlib import sha256
 from pathlib import Path
 
+import httpx
 import pytest
 
 from graphmill.config.storage import S3Settings
@@ -72,6 +73,21 @@ async def test_what_is_missing_or_damaged_is_told(database: Database, stores: St
     assert Copied(copied=1, failed=2) == copied
     assert {missing, damaged} == {line.split(" ")[0] for line in told}
     assert [None, None, 5] == [await target.size(key) for key in (missing, damaged, sound)]
+
+
+async def test_parts_that_a_killed_copy_left_are_taken_away(
+    database: Database, tmp_path: Path, s3: S3Settings
+) -> None:
+    local, remote = LocalFiles(tmp_path / "files"), S3Files(s3)
+    key = await add(database, local, b"whole")
+    bucket = f"{s3.endpoint_url}/{s3.bucket}"
+    async with httpx.AsyncClient() as client:
+        begun = await client.post(f"{bucket}/{s3.prefix}/{key}?uploads")
+        before = (await client.get(f"{bucket}?uploads")).text
+        assert (Copied(copied=1), []) == await copy(database, (local, remote))
+        after = (await client.get(f"{bucket}?uploads")).text
+    await remote.close()
+    assert (200, True, False) == (begun.status_code, key in before, key in after)
 
 
 async def test_an_interrupted_copy_goes_on(database: Database, tmp_path: Path) -> None:

@@ -64,6 +64,8 @@ async def _copy(
     if await target.size(key) == size:
         total.skipped += 1
         return
+    # A copy that was killed may have left something.
+    await target.undo(key)
     try:
         await target.write(key, _compared(source.open(key), digest))
     except FileNotFound:
