@@ -126,6 +126,10 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=1000)
     parser.add_argument("--at-once", type=int, default=16)
     arguments = parser.parse_args()
+    if arguments.runs < (fewest := ROUNDS * arguments.at_once):
+        parser.error(
+            f"--runs {arguments.runs} is too few: {fewest} are needed, --at-once of them a round"
+        )
     uvloop.run(measure(arguments.runs, arguments.at_once))
 
 
