@@ -144,3 +144,18 @@ async def test_webhook_may_be_a_worker(tmp_path: Path, echo_url: str, sink: Sink
         method, path, headers, body = (await sink.first(3))[2]
         assert ("POST", "/done", {"task": task}) == (method, path, body)
         assert W["AUTHORIZATION-APP-API"] == headers["authorization-app-api"]
+
+
+@pytest.mark.parametrize(
+    "uri", ["/enabled?enabled=0", "//enabled?enabled=0", "/a/../%65nabled/", "/init", "/trigger#x"]
+)
+async def test_webhook_is_no_way_to_switch_a_worker_off(
+    tmp_path: Path, echo_url: str, sink: Sink, uri: str
+) -> None:
+    """The calls by which the server governs a worker carry the worker's secret, as webhooks do."""
+    async with opened(tmp_path, echo_url, ex_apps=ex_app(sink)) as ocs:
+        await sink.first(2)
+        await ocs.wait(await ocs.sched(webhookUri=uri, webhookMethod="AppAPI:worker1:PUT"))
+        last = await ocs.sched(webhookUri="/done", webhookMethod="AppAPI:worker1:PUT")
+        await ocs.wait(last)
+        assert "/done" == (await sink.first(3))[2][1]

@@ -3,9 +3,11 @@
 
 import asyncio
 import logging
+import posixpath
+import re
 from base64 import b64encode
 from typing import Any, Final
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from graphmill.background import Background
 from graphmill.errors import OutboundRefused
@@ -25,6 +27,8 @@ HEARTBEAT_SECONDS: Final = (1.0, 2.0, 5.0, 15.0, 60.0)
 """Pauses before a worker is asked again whether it is there; the last one is repeated."""
 ANSWER_BYTES: Final = 64 * 1024
 
+_GOVERNING: Final = frozenset({"/heartbeat", "/init", "/enabled", "/trigger"})
+"""Paths at which a worker takes orders from this server only."""
 _HTTP_METHODS: Final = frozenset({"GET", "POST", "PUT", "DELETE"})
 
 logger = logging.getLogger(__name__)
@@ -53,7 +57,8 @@ class Outgoing:
         elif kind == "AppAPI":
             worker_id, _, verb = rest.rpartition(":")
             worker = self._workers.find(worker_id)
-            if worker is not None and worker.url and verb in _HTTP_METHODS and uri[0] == "/":
+            is_sound = verb in _HTTP_METHODS and uri[0] == "/" and not _governs(uri)
+            if worker is not None and worker.url and is_sound:
                 self._start(self._inside, verb, worker.url + uri, body, self._headers(worker))
 
     def trigger(self, worker_id: str, provider: str) -> None:
@@ -139,3 +144,9 @@ class Outgoing:
             logger.info("worker %s does not answer %s: %s", worker.id, path, error)
             return None
         return answer if isinstance(answer, dict) else None
+
+
+def _governs(uri: str) -> bool:
+    """Would a call of this path of a worker be an order to it, however the path is spelled?"""
+    path = posixpath.normpath(unquote(re.split(r"[?#]", uri)[0]))
+    return f"/{path.strip('/')}" in _GOVERNING
