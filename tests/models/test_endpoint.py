@@ -252,9 +252,23 @@ async def test_a_stream_that_goes_on_after_its_end_holds_nobody_up() -> None:
         assert time.monotonic() - begun < 5
 
 
-async def test_an_answer_that_is_no_embedding_is_told() -> None:
-    async with provider(reply(200, b'{"data": [{"index": 0}]}')) as stand_in:
-        with pytest.raises(ModelFailed, match="cannot be read: KeyError"):
+@pytest.mark.parametrize(
+    ("items", "message"),
+    [
+        pytest.param([{"index": 0}], "cannot be read: KeyError", id="no vector"),
+        pytest.param([{"index": 0, "embedding": [None]}], "cannot be read: TypeError", id="null"),
+        pytest.param([{"index": 0, "embedding": "abc"}], "cannot be read: ValueError", id="text"),
+        pytest.param([], "gave 0 vectors for 1 texts", id="too few"),
+        pytest.param(
+            [{"index": index, "embedding": [1.0]} for index in range(2)],
+            "gave 2 vectors for 1 texts",
+            id="too many",
+        ),
+    ],
+)
+async def test_an_answer_that_is_no_embedding_is_told(items: list[object], message: str) -> None:
+    async with provider(reply(200, json.dumps({"data": items}).encode())) as stand_in:
+        with pytest.raises(ModelFailed, match=message):
             await stand_in.models.embed(MODEL, ["a"])
 
 

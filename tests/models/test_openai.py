@@ -160,6 +160,25 @@ async def test_parameters_of_the_workflow_get_the_protocols_names(
         assert (name, True) == (stand_in.body["model"], stand_in.body["stream"])
 
 
+@pytest.mark.parametrize(
+    "count",
+    [
+        pytest.param("3", id="text"),
+        pytest.param(3.5, id="half a token"),
+        pytest.param(True, id="boolean"),
+        pytest.param([1], id="list"),
+        pytest.param(-5, id="less than none"),
+        pytest.param(10**30, id="more than there are"),
+    ],
+)
+async def test_a_count_of_tokens_that_is_none_is_guessed(count: object) -> None:
+    usage = {"choices": [], "usage": {"prompt_tokens": count, "completion_tokens": count}}
+    async with provider(streaming(events(delta("Hello", "stop"), usage, b"[DONE]"))) as stand_in:
+        used = (await stand_in.reply())[-1].usage
+    assert used is not None
+    assert (1, 2) == (used.prompt_tokens, used.completion_tokens)
+
+
 async def test_completion_mode_continues_one_text() -> None:
     stream = events(
         {"choices": [{"index": 0, "text": "and ", "finish_reason": None}]},

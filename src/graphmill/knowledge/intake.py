@@ -93,10 +93,6 @@ class Intake:
         for start in range(0, len(texts), AT_A_TIME):
             batch = [model.text_prefix + text for text in texts[start : start + AT_A_TIME]]
             found, _ = await self._models.embed(ref, batch)
-            if len(found) != len(batch):
-                raise KnowledgeFailed(
-                    f"The model {model.name!r} gave {len(found)} vectors for {len(batch)} texts."
-                )
             vectors += map(packed, found)
         return vectors
 

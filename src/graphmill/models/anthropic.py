@@ -18,6 +18,7 @@ from graphmill.models.provider import (
     message_in,
     parts_of,
     text_of,
+    tokens_in,
 )
 from graphmill.models.thinking import Thinking
 from graphmill.ports.models import ChatRequest, Feature, Message, Role, ToolCall, ToolSchema
@@ -75,8 +76,8 @@ class _Reply:
         self.is_whole = False
         self.is_over = False
         self._finish_reason: str | None = None
-        self._prompt_tokens: int | None = None
-        self._completion_tokens: int | None = None
+        self._prompt_tokens: Json = None
+        self._completion_tokens: Json = None
         self._calls: dict[int, list[str]] = {}
         """Id, name and arguments of each tool call, by the index of its block."""
         self._thinking = Thinking()
@@ -130,7 +131,7 @@ class _Reply:
         calls = tuple(
             ToolCall(id_, name, arguments or "{}") for id_, name, arguments in self._calls.values()
         )
-        tokens = Tokens(self._prompt_tokens, self._completion_tokens)
+        tokens = Tokens(tokens_in(self._prompt_tokens), tokens_in(self._completion_tokens))
         return Ending(self._finish_reason, calls, tokens)
 
 

@@ -10,6 +10,7 @@ from typing import Final, Literal
 
 from graphmill.config.models import ModelSettings
 from graphmill.engine.usage import Usage
+from graphmill.errors import ModelFailed
 from graphmill.models.places import Places
 from graphmill.models.provider import Ending, Provider, Tokens, text_of
 from graphmill.ports.models import ChatPiece, ChatRequest, Feature, ModelCall, ModelRef
@@ -57,6 +58,10 @@ class Entry:
     async def embed(self, model: ModelRef, texts: Sequence[str]) -> tuple[list[list[float]], Usage]:
         async with self._call(model) as watch:
             vectors, tokens = await self._provider.embed(self._renamed(model).name, texts)
+            if len(vectors) != len(texts):
+                raise ModelFailed(
+                    f"The model {model.name} gave {len(vectors)} vectors for {len(texts)} texts."
+                )
             return vectors, self._usage(model, tokens, (sum(map(len, texts)), 0), watch)
 
     async def rerank(

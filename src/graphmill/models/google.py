@@ -22,6 +22,8 @@ from graphmill.models.provider import (
     message_in,
     parts_of,
     text_of,
+    tokens_in,
+    vector_in,
 )
 from graphmill.models.thinking import Thinking
 from graphmill.ports.models import ChatRequest, Feature, Message, Role, ToolCall, ToolSchema
@@ -96,7 +98,7 @@ class _Reply:
         usage = event.get("usageMetadata")
         if usage:
             written = (usage.get("candidatesTokenCount") or 0, usage.get("thoughtsTokenCount") or 0)
-            self._tokens = Tokens(usage.get("promptTokenCount"), sum(written))
+            self._tokens = Tokens(tokens_in(usage.get("promptTokenCount")), tokens_in(sum(written)))
         candidate: Json = (event.get("candidates") or ({},))[0]
         parts = (candidate.get("content") or {}).get("parts") or ()
         text = "".join([self._part(part) for part in parts])
@@ -172,7 +174,7 @@ def _contents(messages: Sequence[Message], files: Attachments) -> Iterator[Value
 
 
 def _embeddings(answer: Json) -> Embeddings:
-    return [item["values"] for item in answer["embeddings"]], Tokens(None, 0)
+    return [vector_in(item["values"]) for item in answer["embeddings"]], Tokens(None, 0)
 
 
 def _parts(message: Message, files: Attachments) -> Iterator[Value]:

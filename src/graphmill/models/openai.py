@@ -23,6 +23,8 @@ from graphmill.models.provider import (
     decoded,
     message_in,
     text_of,
+    tokens_in,
+    vector_in,
 )
 from graphmill.models.thinking import Thinking
 from graphmill.ports.models import ChatRequest, Feature, Message, Role, ToolCall, ToolSchema
@@ -138,7 +140,7 @@ class _Reply:
 
 def _embeddings(answer: Json) -> Embeddings:
     items = sorted(answer["data"], key=lambda item: item["index"])
-    return [item["embedding"] for item in items], Tokens(_tokens(answer).prompt, 0)
+    return [vector_in(item["embedding"]) for item in items], Tokens(_tokens(answer).prompt, 0)
 
 
 def _scores(answer: Json) -> Scores:
@@ -151,7 +153,7 @@ def _picture(answer: Json) -> bytes:
 
 def _tokens(answer: Json) -> Tokens:
     usage = answer.get("usage") or {}
-    return Tokens(usage.get("prompt_tokens"), usage.get("completion_tokens"))
+    return Tokens(tokens_in(usage.get("prompt_tokens")), tokens_in(usage.get("completion_tokens")))
 
 
 def _parameters(request: ChatRequest) -> dict[str, Value]:

@@ -19,6 +19,8 @@ T = TypeVar("T")
 MISREAD: Final = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
 
 _EXCERPT: Final = 300
+_MOST_TOKENS: Final = 10**9
+"""Of one call; a larger number is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +148,17 @@ class Dialect(Protocol):
 
     def draw(self, name: str, prompt: str, *, size: str | None) -> Question[bytes]:
         raise ModelRefused(f"{name}: providers of this kind do not draw.")
+
+
+def tokens_in(number: Json) -> int | None:
+    """A count of tokens, checked: it is added up, and stored. None for what is none."""
+    is_count = type(number) is int and 0 <= number <= _MOST_TOKENS
+    return number if is_count else None
+
+
+def vector_in(numbers: Json) -> list[float]:
+    """A vector of meaning, checked. Raises one of `MISREAD`."""
+    return [float(number) for number in numbers]
 
 
 def parts_of(message: Message) -> tuple[str | FilePart, ...]:
