@@ -30,6 +30,12 @@ class Case:
     """Part of the run's error; none means that it succeeds."""
 
 
+def counting(tokens: object) -> Answer:
+    """A good reply that says it cost so much."""
+    usage = {"prompt_tokens": tokens, "completion_tokens": tokens}
+    return streaming(events(delta("Hello", "stop"), {"choices": [], "usage": usage}, b"[DONE]"))
+
+
 CASES: Final = {
     "answers": Case(streaming(WHOLE_REPLY), "Hello"),
     "hangs": Case(silence, error="sent nothing for 1 seconds"),
@@ -54,6 +60,8 @@ CASES: Final = {
     "says 10 MB at once": Case(
         streaming(events(delta(TOKEN), delta("", "stop"))), error="an event is larger than 4 MB"
     ),
+    "counts in words": Case(counting("three"), "Hello"),
+    "counts beyond all measure": Case(counting(10**30), "Hello"),
 }
 """By what the model is asked."""
 
