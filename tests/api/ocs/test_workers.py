@@ -386,6 +386,21 @@ async def test_configured_provider_needs_no_registration(tmp_path: Path, echo_ur
         assert answer.task["id"] == claimed.task["id"]
 
 
+async def test_configured_provider_leaves_with_its_registration(
+    tmp_path: Path, echo_url: str
+) -> None:
+    headline = "core:text2text:headline"
+    bound = {headline: {"provider": "worker1:heads"}}
+    async with opened(tmp_path, echo_url, task_types=bound) as ocs:
+        given, name = provider("worker1:heads", headline), {"name": "worker1:heads"}
+        assert 100 == await register(ocs, given)
+        assert 100 == (await ocs.delete(REGISTRATION, version=1, worker=W, params=name)).code
+        assert headline not in await types(ocs)
+        assert 412 == (await ocs.order(headline, {"input": "x"})).status
+        assert 100 == await register(ocs, given)
+        assert headline in await types(ocs)
+
+
 async def test_task_of_a_lost_worker_fails(tmp_path: Path, echo_url: str) -> None:
     async with opened(tmp_path, echo_url) as ocs:
         task_id = await ocs.claimed_topics()

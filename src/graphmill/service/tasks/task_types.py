@@ -128,13 +128,16 @@ class TaskTypes:
     def _of_provider(
         self, type_id: str, settings: TaskTypeSettings, provider_id: str
     ) -> Offer | None:
-        """A provider that the configuration names need not be registered."""
+        """A provider that the configuration names need not be registered, but goes when its worker
+        takes a registration back (`§19.6`)."""
         for provider in self._workers.providers():
             if (provider.id, provider.type_id) == (provider_id, type_id) and provider.type:
                 return _registered(provider, configured(settings, provider.type))
         worker = self._workers.find(provider_id.partition(":")[0])
         known = CATALOGUE.get(type_id)
         if known is None or worker is None or not worker.is_enabled:
+            return None
+        if self._workers.has_unregistered(worker.id, provider_id):
             return None
         backing = WorkerBacking(worker.id, provider_id)
         return Offer(configured(settings, known), backing, settings.expected_runtime)

@@ -40,6 +40,7 @@ class Workers:
             for each in settings
         }
         self._providers: dict[tuple[str, str], Provider] = {}
+        self._unregistered: set[tuple[str, str]] = set()
 
     async def open(self) -> None:
         """Learn what was registered earlier. Raises StoreError."""
@@ -87,6 +88,7 @@ class Workers:
             None if custom_type is None else encode(custom_type).decode(),
         )
         self._providers[worker.id, read.id] = read
+        self._unregistered.discard((worker.id, read.id))
 
     async def unregister(self, worker: Worker, name: str) -> None:
         """Raises ProviderNotFound or StoreError."""
@@ -94,6 +96,11 @@ class Workers:
             raise ProviderNotFound(f"The worker {worker.id} has no provider {name!r}.")
         await self._store.delete(worker.id, name)
         self._providers.pop((worker.id, name), None)
+        self._unregistered.add((worker.id, name))
+
+    def has_unregistered(self, worker_id: str, name: str) -> bool:
+        """Did the worker take this provider back, since the server has started?"""
+        return (worker_id, name) in self._unregistered
 
     async def record(self, worker: Worker, name: str) -> StoredProvider:
         """What it registered, as it sent it. Raises ProviderNotFound or StoreError."""
