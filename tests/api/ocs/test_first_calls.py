@@ -134,6 +134,12 @@ async def test_login_that_nobody_began(ocs: Ocs, method: str, path: str, status:
     assert status == (await ocs.http.request(method, path)).status_code
 
 
+@pytest.mark.parametrize("path", ["/login/v2/poll", "/login/v2/flow/x"])
+async def test_forms_of_strangers_are_small(ocs: Ocs, path: str) -> None:
+    form = {"token": "x" * 100_000}
+    assert 413 == (await ocs.http.post(path, data=form)).status_code
+
+
 async def test_guessing_on_the_page_ends_soon(ocs: Ocs) -> None:
     begun = (await ocs.http.post("/login/v2")).json()
     page = begun["login"].removeprefix("http://127.0.0.1:8000")

@@ -1,10 +1,10 @@
 """Requests for Nextcloud, from their first byte to the answer: what is below `/ocs`, and beside."""
 
+import asyncio
 import re
 from collections.abc import Mapping
 from functools import partial
 from typing import Any, Final
-from urllib.parse import parse_qsl
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -26,7 +26,7 @@ from graphmill.api.ocs.envelope import (
 from graphmill.api.ocs.errors import OcsError, PlainError, no_such_route, ocs_error, refused
 from graphmill.api.ocs.first_calls import status
 from graphmill.api.ocs.login import LoginFlows
-from graphmill.api.ocs.parameters import Parameters, nested
+from graphmill.api.ocs.parameters import Parameters, nested, read_pairs
 from graphmill.api.ocs.routes import endpoint_at, find_route, guard
 from graphmill.api.watch import ROUTE
 from graphmill.config.ocs import OcsSettings
@@ -34,6 +34,9 @@ from graphmill.errors import NoFileUploaded
 from graphmill.jsontext import decode, encode
 from graphmill.service.services import Services
 from graphmill.service.windows import Window
+
+BRIEF_BYTES: Final = 64 * 1024
+"""Of a form: what strangers may send, and what is read at once."""
 
 _PREFIXES: Final = ("/ocs/", "/login/v2", "/status.php")
 _SLASHES: Final = re.compile(r"/{2,}")
@@ -99,7 +102,7 @@ class OcsApplication:
         self, scope: Scope, receive: Receive, version: OcsVersion, path: str
     ) -> ASGIApp:
         headers = dict(scope["headers"])
-        query = _pairs(scope["query_string"])
+        query = read_pairs(scope["query_string"])
         accept = headers.get(b"accept", b"").decode("latin-1")
         form = Form(version, wants_json(query.get("format"), accept))
         try:
@@ -150,12 +153,12 @@ class OcsApplication:
             case ("POST", "/login/v2"):
                 return self._flows.begin(headers.get(b"user-agent", b"").decode("latin-1"), address)
             case ("POST", "/login/v2/poll"):
-                given, _ = await _read_body(headers, receive, limit=self._body_limit)
+                given, _ = await _read_body(headers, receive, limit=BRIEF_BYTES)
                 return self._flows.poll(str(given.get("token", "")))
             case ("GET" | "HEAD", "/login/v2/flow") if flow is not None:
                 return self._flows.show(flow[1])
             case ("POST", "/login/v2/flow") if flow is not None:
-                given, _ = await _read_body(headers, receive, limit=self._body_limit)
+                given, _ = await _read_body(headers, receive, limit=BRIEF_BYTES)
                 user, password = str(given.get("user", "")), str(given.get("password", ""))
                 return await self._flows.grant(flow[1], user, password, address)
             case _ if page in _PAGES:
@@ -180,7 +183,10 @@ async def _read_body(
     if _JSON_TYPE.fullmatch(media_type):
         return _read_json(text), True
     if media_type == "application/x-www-form-urlencoded":
-        return _pairs(text), False
+        if len(text) > BRIEF_BYTES:
+            # Other requests go on meanwhile.
+            return await asyncio.to_thread(read_pairs, text), False
+        return read_pairs(text), False
     return {}, False
 
 
@@ -207,14 +213,6 @@ async def _read_form(body: Body, content_type: bytes, *, limit: int) -> Mapping[
         raise refused(400, str(error)) from None
     await form.finish()
     return nested((name, text.decode("utf-8", "replace")) for name, text in form.fields)
-
-
-def _pairs(text: bytes) -> dict[str, Any]:
-    try:
-        pairs = parse_qsl(text.decode("utf-8", "replace"), keep_blank_values=True)
-    except ValueError as error:
-        raise refused(400, str(error)) from None
-    return nested(pairs)
 
 
 def _windows(settings: OcsSettings) -> dict[str, Window]:

@@ -5,11 +5,14 @@ import math
 import re
 from collections.abc import Iterable, Mapping
 from typing import Any, Final, TypeAlias
+from urllib.parse import parse_qsl
 
 from graphmill.api.ocs.errors import refused
 
 MAX_PAIRS: Final = 1000
 """Of a query or a form; PHP's own limit."""
+MAX_NAME: Final = 1000
+"""Characters; what has a longer name is left out."""
 MAX_DEPTH: Final = 20
 """Of brackets behind a name."""
 
@@ -22,12 +25,21 @@ _REQUIRED: Final = object()
 Tree: TypeAlias = dict[str, Any]
 
 
+def read_pairs(text: bytes) -> Tree:
+    """The parameters of a query or of an urlencoded form."""
+    # Further pairs do not count; and to split them all would take long.
+    counted = text.decode("utf-8", "replace").split("&", MAX_PAIRS)[:MAX_PAIRS]
+    return nested(parse_qsl("&".join(counted), keep_blank_values=True))
+
+
 def nested(pairs: Iterable[tuple[str, str]]) -> Tree:
     """`a[]=1&a[]=2` becomes a list, `a[k]=v` a mapping; of repetitions the last one counts."""
     tree: Tree = {}
     for number, (name, value) in enumerate(pairs):
-        match = _NAME.match(name)
-        if match is None or number >= MAX_PAIRS:
+        if number >= MAX_PAIRS:
+            break
+        match = _NAME.match(name) if len(name) <= MAX_NAME else None
+        if match is None:
             continue
         keys = [match[1], *_BRACKETS.findall(match[2])[:MAX_DEPTH]]
         _put(tree, keys, value)
