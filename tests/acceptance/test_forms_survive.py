@@ -189,6 +189,28 @@ def test_what_goes_on_beside_a_form_survives_too(
     assert {"said": "fine", "status": 200} == detail["outputs"]
 
 
+def test_a_form_is_told_once_although_the_process_dies(tmp_path: Path, echo_url: str) -> None:
+    settings = config(tmp_path, beside_a_page(f"{echo_url}/sleep/0.8"))
+    body = {"inputs": {"topic": "tea"}, "user": "abc", "response_mode": "async"}
+    with running_server(settings, tmp_path) as server, client(server) as http:
+        run_id = http.post("/v1/workflows/run", json=body).json()["workflow_run_id"]
+        path = f"/v1/workflow/{run_id}/events?user=abc&after=0"
+        with http.stream("GET", path) as stream:
+            told = events_of(stream)
+            form = next(event for event in told if event["event"] == "human_input_required")
+            os.kill(server.pid, signal.SIGKILL)
+    with running_server(settings, tmp_path) as server, client(server) as http:
+        assert "paused" == wait(http, run_id, "paused", "failed", "succeeded")["status"]
+        with http.stream("GET", path) as stream:
+            names = [event["event"] for event in events_of(stream)]
+        assert 200 == submit(http, form["data"]["form_token"]).status_code
+        detail = wait(http, run_id, "failed", "succeeded")
+
+    assert (1, 1) == (names.count("human_input_required"), names.count("workflow_paused"))
+    # The start, the form before and after it was filled in, the page, the end.
+    assert ("succeeded", 5) == (detail["status"], detail["total_steps"])
+
+
 def test_who_follows_a_paused_run_hears_that_the_server_stops(tmp_path: Path) -> None:
     settings = config(tmp_path, approval())
     with running_server(settings, tmp_path) as server, client(server) as http:

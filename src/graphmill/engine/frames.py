@@ -104,7 +104,7 @@ class Frame:
 class Work:
     """A node at work: which step of which frame, and how often it was tried again."""
 
-    __slots__ = ("context", "execution", "frame", "retries", "step", "streamed")
+    __slots__ = ("context", "execution", "frame", "is_waiting", "retries", "step", "streamed")
 
     def __init__(
         self, step: Step, frame: Frame, execution: Execution, context: NodeContext
@@ -116,6 +116,8 @@ class Work:
         self.retries = 0
         self.streamed: tuple[str, ...] = ()
         """Names of the outputs that it tells piece by piece."""
+        self.is_waiting = False
+        """Has it been told that it waits for somebody, and did nobody wake it since?"""
 
 
 class Container:

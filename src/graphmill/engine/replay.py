@@ -22,6 +22,7 @@ from graphmill.engine.events import (
     NodeStarted,
     NodeStatus,
     RoundStarted,
+    RunPaused,
     RunStarted,
     TextChunk,
     VariableUpdated,
@@ -51,7 +52,7 @@ class Replayable(Protocol):
 
     def count_retry(self, work: Work) -> None: ...
 
-    def count_again(self, work: Work) -> None: ...
+    def woken(self, work: Work) -> None: ...
 
     def complete(self, work: Work, outcome: Outcome) -> float | None: ...
 
@@ -77,13 +78,16 @@ class Replay:
                 case NodeRetried():
                     self._traversal.count_retry(self._work_of(event.execution))
                 case NodePaused():
-                    self._traversal.count_again(self._work_of(event.execution))
+                    self._work_of(event.execution).is_waiting = True
+                case RunPaused():
+                    self._wake()
                 case NodeFinished():
                     self._finish(event)
-                case RoundStarted():
-                    self._traversal.catch_up(event.execution, event.index)
-                case ContainerFinished():
-                    self._traversal.catch_up(event.execution, event.steps)
+                case (
+                    RoundStarted(execution=container, index=index)
+                    | ContainerFinished(execution=container, steps=index)
+                ):
+                    self._traversal.catch_up(container, index)
                 case _:
                     pass
         return list(self._works.values())
@@ -106,6 +110,12 @@ class Replay:
             work.retries = work.step.retry.max_retries
         self._traversal.complete(work, _outcome(event, tuple(self._updates)))
         self._updates.clear()
+
+    def _wake(self) -> None:
+        """All that wait ran again when the run went on."""
+        for work in self._works.values():
+            if work.is_waiting:
+                self._traversal.woken(work)
 
     def _work_of(self, execution: Execution) -> Work:
         work = self._works.get((execution.path, execution.node_id))

@@ -165,9 +165,10 @@ class Traversal:
     def complete(self, work: Work, outcome: Outcome | Paused) -> float | None:
         """An attempt has ended. Seconds until the next one is due, or None when it was the last."""
         if isinstance(outcome, Paused):
-            self._paused[work] = outcome
-            self._emit(NodePaused(work.execution, outcome.reason))
+            self._wait(work, outcome)
             return None
+        if work.is_waiting:
+            self.woken(work)
         frame = work.frame
         if self._plan.secrets:
             outcome = masked(outcome, frame.pool)
@@ -180,9 +181,7 @@ class Traversal:
         if isinstance(outcome, Succeeded):
             self._succeed(work, outcome)
         else:
-            if frame.container is None:
-                self._exceptions += 1
-            delay = None if work.step.retry is None else work.step.retry.delay(work.retries)
+            delay = self._delay(work)
             if delay is not None:
                 return delay
             self._recover(work, outcome)
@@ -194,6 +193,18 @@ class Traversal:
         if frame.open == 0 and frame.container is not None:
             self._close(frame, frame.container)
         return None
+
+    def _wait(self, work: Work, pause: Paused) -> None:
+        self._paused[work] = pause
+        if not work.is_waiting:
+            work.is_waiting = True
+            self._emit(NodePaused(work.execution, pause.reason))
+
+    def _delay(self, work: Work) -> float | None:
+        """An attempt has failed."""
+        if work.frame.container is None:
+            self._exceptions += 1
+        return None if work.step.retry is None else work.step.retry.delay(work.retries)
 
     def retry(self, work: Work, failure: Failed) -> None:
         """The next attempt begins; `failure` is what the one before ended with (`§10.2`)."""
@@ -232,9 +243,14 @@ class Traversal:
         for work in self._paused:
             if work.context.idempotency_key == key:
                 del self._paused[work]
-                self.count_again(work)
+                self.woken(work)
                 return work
         return None
+
+    def woken(self, work: Work) -> None:
+        """What it waits for may have come, so it runs again."""
+        work.is_waiting = False
+        self.count_again(work)
 
     def pause(self) -> RunPaused:
         """What is told when nothing else is left to do."""
