@@ -23,7 +23,14 @@ from graphmill.api.ocs.envelope import (
     plain_answer,
     wants_json,
 )
-from graphmill.api.ocs.errors import OcsError, PlainError, no_such_route, ocs_error, refused
+from graphmill.api.ocs.errors import (
+    INTERNAL_ERROR,
+    OcsError,
+    PlainError,
+    no_such_route,
+    ocs_error,
+    refused,
+)
 from graphmill.api.ocs.first_calls import status
 from graphmill.api.ocs.login import LoginFlows
 from graphmill.api.ocs.parameters import Parameters, nested, read_pairs
@@ -105,11 +112,13 @@ class OcsApplication:
         query = read_pairs(scope["query_string"])
         accept = headers.get(b"accept", b"").decode("latin-1")
         form = Form(version, wants_json(query.get("format"), accept))
+        failure = INTERNAL_ERROR
         try:
             caller = await identify(self._api, headers, _address(scope))
             route, in_path = find_route(path)
             scope[ROUTE] = f"/ocs/v{version}.php{route}"
             endpoint = endpoint_at(route, scope["method"])
+            failure = endpoint.failure
             has_ocs_header = bool(headers.get(b"ocs-apirequest"))
             guard(self._api, endpoint, caller, has_ocs_header=has_ocs_header)
             in_body: Mapping[str, Any] = {}
@@ -126,7 +135,7 @@ class OcsApplication:
             return plain_answer(error)
         # The one place where a request may end in an error that nobody foresaw.
         except Exception as error:
-            return error_answer(ocs_error(error), form)
+            return error_answer(ocs_error(error, failure), form)
 
     async def _beside(self, scope: Scope, receive: Receive) -> ASGIApp:
         """What Nextcloud answers outside of OCS."""

@@ -66,10 +66,10 @@ def no_such_route() -> OcsError:
     return OcsError(404, message, [], code=NO_SUCH_ROUTE)
 
 
-INTERNAL: Final = (500, "Internal error")
+INTERNAL_ERROR: Final = "Internal error"
 
 ANSWERS: Final[dict[type[errors.GraphmillError], tuple[int, str | None]]] = {
-    errors.GraphmillError: INTERNAL,
+    errors.GraphmillError: (500, INTERNAL_ERROR),
     errors.RequestRefused: (400, None),
     errors.TaskTypeUnknown: (400, None),
     errors.TaskTypeUnavailable: (412, None),
@@ -86,8 +86,9 @@ ANSWERS: Final[dict[type[errors.GraphmillError], tuple[int, str | None]]] = {
 """HTTP status and message; without one, what the exception says. Others count as their base."""
 
 
-def ocs_error(error: Exception) -> OcsError:
-    """`error` as this API tells it. What nobody meant to raise is logged, and tells nothing."""
+def ocs_error(error: Exception, failure: str = INTERNAL_ERROR) -> OcsError:
+    """`error` as this API tells it. What nobody meant to raise is logged, and tells nothing but
+    `failure`."""
     if isinstance(error, OcsError):
         return error
     if isinstance(error, BodyRefused):
@@ -96,6 +97,10 @@ def ocs_error(error: Exception) -> OcsError:
         logger.error("A request failed", exc_info=error)
         return OcsError(500, "Internal Server Error\n", [], code=UNHANDLED)
     status, message = next(ANSWERS[kind] for kind in type(error).__mro__ if kind in ANSWERS)
-    if (status, message) == INTERNAL:
-        logger.error("A request failed", exc_info=error)
+    if status == 500:
+        message = failure
+        if isinstance(error, errors.StoreError):
+            logger.error("A request failed: %s", error.for_operator())
+        else:
+            logger.error("A request failed", exc_info=error)
     return refused(status, str(error) if message is None else message, headers=retry_after(error))

@@ -22,7 +22,13 @@ from graphmill.api.ocs import (
 )
 from graphmill.api.ocs.calls import Api, Call, Caller
 from graphmill.api.ocs.envelope import Reply
-from graphmill.api.ocs.errors import PlainError, no_such_route, not_logged_in, refused
+from graphmill.api.ocs.errors import (
+    INTERNAL_ERROR,
+    PlainError,
+    no_such_route,
+    not_logged_in,
+    refused,
+)
 
 Handler: TypeAlias = Callable[[Call], Awaitable[Reply | ASGIApp]]
 
@@ -53,6 +59,13 @@ class Endpoint:
     """May a browser call it from a plain link?"""
     takes_file: bool = False
     """Its body is left for the handler to read."""
+    failure: str = INTERNAL_ERROR
+    """What it says when the server is to blame (`§9`)."""
+
+
+def _order(handler: Handler, access: Access, *, limit: str = "") -> Endpoint:
+    """Makes a task."""
+    return Endpoint(handler, access, limit, failure="Internal server error")
 
 
 _TP: Final = "/taskprocessing"
@@ -75,7 +88,7 @@ ENDPOINTS: Final[tuple[tuple[str, str, Endpoint], ...]] = (
     ("GET POST", f"{_TP}/task/{{task_id}}", _show),
     ("DELETE", f"{_TP}/task/{{task_id}}", _delete),
     ("POST", f"{_TP}/schedule",
-        Endpoint(task_processing.schedule, Access.USER, limit="schedule")),
+        _order(task_processing.schedule, Access.USER, limit="schedule")),
     ("GET", f"{_TP}/tasktypes", Endpoint(task_processing.task_types, Access.USER)),
     ("GET", f"{_TP}/tasks", Endpoint(task_processing.list_all, Access.LOGIN)),
     ("GET", f"{_TP}/tasks/app/{{app_id}}", Endpoint(task_processing.list_of_app, Access.LOGIN)),
@@ -92,7 +105,7 @@ ENDPOINTS: Final[tuple[tuple[str, str, Endpoint], ...]] = (
         Endpoint(task_processing.queue_position, Access.LOGIN)),
     ("GET", f"{_TP}/tasks_consumer/tasktypes",
         Endpoint(task_processing.task_types, Access.WORKER)),
-    ("POST", f"{_TP}/tasks_consumer/schedule", Endpoint(task_processing.schedule, Access.WORKER)),
+    ("POST", f"{_TP}/tasks_consumer/schedule", _order(task_processing.schedule, Access.WORKER)),
     ("GET", f"{_TP}/tasks_consumer/task/{{task_id}}",
         Endpoint(task_processing.show, Access.WORKER)),
     ("DELETE", f"{_TP}/tasks_consumer/task/{{task_id}}",
@@ -113,14 +126,14 @@ ENDPOINTS: Final[tuple[tuple[str, str, Endpoint], ...]] = (
         Endpoint(providers.read_file, Access.WORKER)),
     ("GET", f"{_TX}/tasktypes", Endpoint(text_processing.task_types, Access.PUBLIC)),
     ("POST", f"{_TX}/schedule",
-        Endpoint(text_processing.schedule, Access.USER, limit="text schedule")),
+        _order(text_processing.schedule, Access.USER, limit="text schedule")),
     ("GET POST", f"{_TX}/task/{{task_id}}", _text_task),
     ("DELETE", f"{_TX}/task/{{task_id}}", Endpoint(text_processing.TASKS.delete, Access.LOGIN)),
     ("GET", f"{_TX}/tasks/app/{{app_id}}",
         Endpoint(text_processing.TASKS.list_of_app, Access.LOGIN)),
     ("GET", f"{_TI}/is_available", Endpoint(text_to_image.is_available, Access.PUBLIC)),
     ("POST", f"{_TI}/schedule",
-        Endpoint(text_to_image.schedule, Access.USER, limit="image schedule")),
+        _order(text_to_image.schedule, Access.USER, limit="image schedule")),
     ("GET POST", f"{_TI}/task/{{task_id}}", _image_task),
     ("DELETE", f"{_TI}/task/{{task_id}}", Endpoint(text_to_image.TASKS.delete, Access.LOGIN)),
     ("GET POST", f"{_TI}/task/{{task_id}}/image/{{index}}", _image),
