@@ -1,6 +1,6 @@
 """Vectors of meaning as the database keeps them, and which of them are near another.
 
-The scan looks at every vector: 10,000 of 384 numbers take some 10 ms. SQLite's extensions for that
+The scan looks at every vector: 10,000 of 384 numbers take 2 ms. SQLite's extensions for that
 cannot be had everywhere, because many builds of Python load none.
 """
 
@@ -31,8 +31,9 @@ def similarities(query: bytes, others: Sequence[bytes]) -> list[float]:
     import numpy  # noqa: PLC0415
 
     wanted = numpy.frombuffer(query, "f4")
-    cosines = numpy.frombuffer(b"".join(others), "f4").reshape(-1, wanted.size) @ wanted
-    found: list[float] = cosines.clip(0, 1).tolist()
+    vectors = numpy.frombuffer(b"".join(others), "f4").reshape(-1, wanted.size)
+    # As a product of matrices it would be done by several threads, which others need more.
+    found: list[float] = numpy.vecdot(vectors, wanted).clip(0, 1).tolist()
     return found
 
 
