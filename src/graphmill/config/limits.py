@@ -25,6 +25,8 @@ class LimitSettings(Section):
     readers_per_app: NonNegativeInt = 0
     requests_per_minute: NonNegativeInt = 0
     """With one API key."""
+    all_requests_per_minute: NonNegativeInt = 0
+    """With all of them together."""
     body_mb: PositiveInt = 16
     """Of a request that is no upload."""
     uploads_mb: UploadSizes = UploadSizes()

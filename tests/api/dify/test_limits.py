@@ -135,6 +135,16 @@ async def test_key_that_asks_too_often_is_told_when_to_come_again(tmp_path: Path
     assert 200 == other.status_code
 
 
+async def test_all_keys_together_have_a_ceiling_too(tmp_path: Path) -> None:
+    async with limited(tmp_path, requests_per_minute=2, all_requests_per_minute=3) as api:
+        answers = [await api.get("/info", app=app) for app in ("main",) * 3 + ("other",) * 2]
+    # What is refused to one key takes nothing away from the others.
+    assert [200, 200, 429, 200, 429] == [answer.status_code for answer in answers]
+    assert "maximum is 2 " in answers[2].json()["message"]
+    assert "maximum is 3 " in answers[4].json()["message"]
+    assert 50 < int(answers[4].headers["retry-after"]) <= 60
+
+
 async def test_size_of_bodies_is_configured(tmp_path: Path) -> None:
     async with limited(tmp_path, body_mb=1) as api:
         assert 200 == (await api.run({"name": "A", "cfg": {"x": "y" * 1000}})).status_code

@@ -7,11 +7,11 @@ from urllib.parse import parse_qsl
 
 from starlette.types import Receive
 
+from graphmill.api.dify.rates import Rates
 from graphmill.api.dify.readers import Readers
 from graphmill.api.dify.streams import Streams
 from graphmill.api.dify.wire import Wire
 from graphmill.config import Settings
-from graphmill.errors import TooManyRequests
 from graphmill.service.apps.catalog import App, Catalog
 from graphmill.service.conversations import Conversations
 from graphmill.service.files.access import FileAccess
@@ -22,7 +22,6 @@ from graphmill.service.runs.runs import Runs
 from graphmill.service.services import Services
 from graphmill.service.speech.speech import Speech
 from graphmill.service.suggestions import Suggestions
-from graphmill.service.windows import Window
 from graphmill.storage.end_users import EndUserStore
 
 
@@ -42,13 +41,11 @@ class Api:
     wire: Wire
     streams: Streams
     readers: Readers
-    requests: Window | None
-    """By key; None: any number."""
+    rates: Rates
 
     @classmethod
     def over(cls, services: Services) -> Self:
         wire = Wire(services.uploads.url_of)
-        rate = services.settings.limits.requests_per_minute
         return cls(
             services.settings,
             services.catalog,
@@ -64,18 +61,8 @@ class Api:
             wire,
             Streams(services.runs, services.conversations, services.speech, wire),
             Readers(services.readers),
-            Window(rate, 60.0) if rate else None,
+            Rates(services.settings.limits),
         )
-
-    def require_rate(self, key: str) -> None:
-        """Count a request with `key`. Raises TooManyRequests when there are too many."""
-        wait = self.requests.take(key) if self.requests is not None else 0.0
-        if wait:
-            raise TooManyRequests(
-                "Too many requests. Please try again later. The current maximum is "
-                f"{self.settings.limits.requests_per_minute} requests a minute.",
-                retry_seconds=wait,
-            )
 
 
 @dataclass(slots=True)

@@ -109,7 +109,7 @@ def with_key(api: Api, handler: Handler) -> Answerer:
         headers = dict(scope["headers"])
         key = key_of(headers.get(b"authorization"))
         app = authenticate(api.catalog, key)
-        api.require_rate(key)
+        api.rates.require(key)
         path, query = scope["path_params"], scope["query_string"]
         return await handler(Call(api, app, headers, path, query, receive))
 
