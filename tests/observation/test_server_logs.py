@@ -7,6 +7,7 @@ from pathlib import Path
 
 import httpx
 
+from graphmill.service.secrets import hash_password
 from tests.observation.stand_ins import KEY, config, world
 from tests.server_process import running_server
 
@@ -50,10 +51,13 @@ async def test_records_are_json_and_say_what_they_belong_to(tmp_path: Path) -> N
 
 async def test_task_that_waited_belongs_to_the_request_that_ordered_it(tmp_path: Path) -> None:
     async with world() as outside:
-        ocs = {"anonymous": True, "tasks_at_a_time": 1, "publish_workflows": ["watched"]}
+        alice = {"id": "alice", "password_hash": hash_password("alice-pw")}
+        ocs = {"users": [alice], "tasks_at_a_time": 1, "publish_workflows": ["watched"]}
         with running_server(config(tmp_path, outside, ocs=ocs), tmp_path) as server:
             url = f"{server.url}/ocs/v2.php/taskprocessing"
-            async with httpx.AsyncClient(headers={"OCS-APIRequest": "true"}, timeout=20) as client:
+            async with httpx.AsyncClient(
+                headers={"OCS-APIRequest": "true"}, auth=("alice", "alice-pw"), timeout=20
+            ) as client:
 
                 async def schedule(page: str, request_id: str) -> int:
                     body = {
