@@ -35,6 +35,19 @@ async def test_body_is_described_as_the_endpoint_reads_it() -> None:
     assert ["inputs", "user"] == schema["required"]
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "name"),
+    [
+        ("post", "/v1/workflows/run", "Idempotency-Key"),
+        ("post", "/v1/chat-messages", "Idempotency-Key"),
+        ("get", "/v1/workflow/{run_id}/events", "Last-Event-ID"),
+    ],
+)
+async def test_headers_that_say_more_are_described(method: str, path: str, name: str) -> None:
+    parameters = document()["paths"][path][method]["parameters"]
+    assert [name] == [each["name"] for each in parameters if each["in"] == "header"]
+
+
 async def test_description_is_served_without_a_key(api: Api) -> None:
     answer = await api.http.get("/openapi.json")
     assert "application/json" == answer.headers["content-type"]

@@ -9,7 +9,7 @@ from pydantic import BaseModel
 
 from graphmill import __version__
 from graphmill.api.dify.operations import OPERATIONS, Operation, UserIn
-from graphmill.api.dify.requests import MAX_KEY_LENGTH, MAX_USER_LENGTH
+from graphmill.api.dify.requests import MAX_USER_LENGTH
 from graphmill.jsontext import encode
 
 _PARAMETER: Final = re.compile(r"\{(\w+)\}")
@@ -95,9 +95,8 @@ def _in_query(operation: Operation) -> Iterator[dict[str, Any]]:
 
 
 def _in_head(operation: Operation) -> Iterator[dict[str, Any]]:
-    if operation.is_repeatable:
-        key = {"type": "string", "maxLength": MAX_KEY_LENGTH}
-        yield {"name": "Idempotency-Key", "in": "header", "required": False, "schema": key}
+    for name, member in (operation.head or {}).items():
+        yield {"name": name, "in": "header", "required": False, "schema": member}
 
 
 def _body(operation: Operation) -> dict[str, Any] | None:

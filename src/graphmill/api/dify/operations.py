@@ -20,6 +20,7 @@ from graphmill.api.dify.conversations import (
 from graphmill.api.dify.human_input import FormOrder
 from graphmill.api.dify.logs import LogFilter
 from graphmill.api.dify.messages import FeedbackQuery, MessageQuery, Opinion
+from graphmill.api.dify.requests import MAX_KEY_LENGTH
 from graphmill.api.dify.runs import RunOrder
 from graphmill.engine.events import RunStatus
 
@@ -52,8 +53,8 @@ class Operation:
     status: int = 200
     accepted: Schema | None = None
     """The answer in asynchronous mode, of status 202."""
-    is_repeatable: bool = False
-    """Does it take an `Idempotency-Key`?"""
+    head: Schema | None = None
+    """Headers that say more: name → schema."""
 
 
 class _Nothing(BaseModel):
@@ -78,6 +79,7 @@ _NUMBER: Final[Schema] = {"type": "number"}
 _INTEGER: Final[Schema] = {"type": "integer"}
 _FLAG: Final[Schema] = {"type": "boolean"}
 _ANYTHING: Final[Schema] = {}
+_REQUEST_KEY: Final[Schema] = {"type": "string", "maxLength": MAX_KEY_LENGTH}
 _OBJECT: Final[Schema] = {"type": "object"}
 _BYTES: Final[Schema] = {"type": "string", "format": "binary"}
 _SUCCESS: Final = _object(result={"const": "success"})
@@ -134,7 +136,7 @@ _RUN_APP: Final = Operation(
     RunOrder,
     media_types=_EITHER,
     accepted=_ACCEPTED,
-    is_repeatable=True,
+    head={"Idempotency-Key": _REQUEST_KEY},
 )
 _STOP: Final = Operation(_RUNS, "Stop a run", _SUCCESS, UserIn.BODY, _Nothing)
 _SET_VARIABLE: Final = Operation(
@@ -160,6 +162,7 @@ OPERATIONS: Final[Mapping[tuple[str, str], Operation]] = {
             "continue_on_pause": _FLAG,
             "after": _NUMBER_OF_EVENT,
         },
+        head={"Last-Event-ID": _NUMBER_OF_EVENT},
         media_types=(_STREAM,),
     ),
     ("GET", "/form/human_input/{form_token}"): Operation(
@@ -202,7 +205,7 @@ OPERATIONS: Final[Mapping[tuple[str, str], Operation]] = {
         UserIn.BODY,
         ChatOrder,
         media_types=_EITHER,
-        is_repeatable=True,
+        head={"Idempotency-Key": _REQUEST_KEY},
     ),
     ("POST", "/chat-messages/{task_id}/stop"): Operation(
         _CHAT, "Stop an answer", _SUCCESS, UserIn.BODY, _Nothing
