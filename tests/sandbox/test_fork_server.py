@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -311,6 +312,51 @@ async def test_the_zygote_has_no_rights_and_no_secrets(server: ForkServer) -> No
     assert {name.encode() for name in ENVIRONMENT} | {b""} == names
 
 
+async def test_the_standard_library_is_there(server: ForkServer) -> None:
+    source = """
+import importlib
+def main(names):
+    missing = []
+    for name in names:
+        try:
+            importlib.import_module(name)
+        except ImportError:
+            missing.append(name)
+    return missing
+"""
+    names = sorted(name for name in sys.stdlib_module_names if find_spec(name) is not None)
+    public = [name for name in names if not name.startswith("_")]
+    missing = (await server.run("python3", source, {"names": public})).value
+    assert isinstance(missing, list)
+    assert {
+        "antigravity", "cgitb", "curses", "distutils", "ensurepip", "idlelib", "lib2to3", "nis",
+        "nntplib", "pydoc", "pydoc_data", "smtpd", "telnetlib", "test", "this", "tkinter", "turtle",
+        "turtledemo", "venv", "wsgiref",
+    } >= set(missing)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        pytest.param(
+            "from xml.sax.saxutils import escape; return escape('<')", "&lt;", id="a module inside"
+        ),
+        pytest.param(
+            "from xml.dom import minidom; return minidom.parseString('<a/>').toxml()",
+            '<?xml version="1.0" ?><a/>',
+            id="what a function imports",
+        ),
+        pytest.param("return b'\\xcf'.decode('windows-1251')", "П", id="a charset"),
+        pytest.param("return 'é'.encode('iso8859-15').hex()", "e9", id="another charset"),
+    ],
+)
+async def test_the_standard_library_works_to_its_ends(
+    body: str, expected: object, server: ForkServer
+) -> None:
+    result = await server.run("python3", f"def main():\n    {body}", {})
+    assert expected == result.value
+
+
 async def test_packages_that_are_not_there_are_named() -> None:
     async with running(package_folders=("/nowhere",), packages=("antigravity_is_not_there",)) as it:
         assert ("antigravity_is_not_there",) == (await it.start()).missing
@@ -354,6 +400,12 @@ async def test_results_arrive_as_json_holds_them(
         ),
         pytest.param("def main(): return 10 ** 5000", "4300 digits", id="huge integer"),
         pytest.param("def main(): import requests", "no packages", id="package"),
+        pytest.param(
+            "import http.server", "does without 'http.server' of", id="a server is left out"
+        ),
+        pytest.param(
+            "import turtle.x", "does without 'turtle' of the standard library", id="left out"
+        ),
         pytest.param("def main(): open('/etc/passwd')", "no file system", id="file"),
         pytest.param(
             "import socket\ndef main(): socket.create_connection(('1.1.1.1', 80))",

@@ -1,12 +1,9 @@
 """Plain text, in whatever charset it is."""
 
 import codecs
-import encodings
-import importlib
 from typing import Final
 
 from charset_normalizer import from_bytes
-from charset_normalizer.constant import IANA_SUPPORTED
 
 _BYTE_ORDER_MARKS: Final = (
     (codecs.BOM_UTF8, "utf-8-sig"),
@@ -20,10 +17,6 @@ _GUESS_BYTES: Final = 256 * 1024
 _TELLING_BYTES: Final = 8
 """So many outside ASCII, at least, does a guess need."""
 _ASCII: Final = bytes(range(128))
-
-# A codec is a module that is imported on first use, which is too late behind the walls.
-for _name in (*IANA_SUPPORTED, "utf_8_sig"):
-    importlib.import_module(f"{encodings.__name__}.{_name}")
 
 
 def decode(content: bytes) -> str:

@@ -46,8 +46,8 @@ class Zygote:
         # Libraries may start threads, and namespaces need a process with one.
         namespaces = "" if "namespaces" in off else kernel.unshare()
         self._packages = tuple(settings["packages"])
-        missing = preload.load(preload.STANDARD)
-        missing += preload.load(preload.LIBRARIES, settings["library_folders"])
+        preload.load_standard_library()
+        missing = preload.load(preload.LIBRARIES, settings["library_folders"])
         missing += preload.load(settings["packages"], settings["package_folders"])
         self._zones = preload.load_time_zones(settings["library_folders"])
         languages.warm_templates()

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from types import TracebackType
 
 import languages
+import preload
 
 CHARACTERS = 20_000
 FRAMES = 5
@@ -51,6 +52,8 @@ def _as_printed(error: BaseException) -> str:
 
 
 def _hint(error: BaseException, packages: Sequence[str]) -> str:
+    if isinstance(error, ModuleNotFoundError) and _is_left_out(error.name or ""):
+        return f"The code sandbox does without {error.name!r} of the standard library."
     if isinstance(error, ModuleNotFoundError):
         installed = f"only {', '.join(packages)}" if packages else "no packages"
         return (
@@ -70,6 +73,10 @@ def _hint(error: BaseException, packages: Sequence[str]) -> str:
     if any(name.endswith(_NETWORK_FILES) for name in _file_names(error.__traceback__)):
         return NO_NETWORK
     return NO_SYSTEM
+
+
+def _is_left_out(name: str) -> bool:
+    return not preload.LEFT_OUT.isdisjoint({name, name.partition(".")[0]})
 
 
 def _javascript_hint(text: str) -> str:

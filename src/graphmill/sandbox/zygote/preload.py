@@ -3,39 +3,47 @@ them."""
 
 import contextlib
 import importlib
+import pkgutil
 import sys
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
 
-# fmt: off
-_STANDARD = """
-    abc argparse array ast asyncio asyncio.runners base64 binascii bisect bz2 calendar cmath cmd
-    code codecs collections collections.abc colorsys concurrent.futures concurrent.futures.process
-    concurrent.futures.thread configparser contextlib contextvars copy cProfile csv ctypes
-    dataclasses datetime decimal difflib dis doctest email email.header email.message
-    email.mime.multipart email.mime.text email.utils encodings.ascii encodings.base64_codec
-    encodings.big5 encodings.cp1252 encodings.cp437 encodings.cp932 encodings.euc_jp
-    encodings.euc_kr encodings.gb18030 encodings.gb2312 encodings.gbk encodings.hex_codec
-    encodings.idna encodings.latin_1 encodings.punycode encodings.rot_13 encodings.shift_jis
-    encodings.unicode_escape encodings.utf_16 encodings.utf_16_be encodings.utf_16_le
-    encodings.utf_32 encodings.utf_8 encodings.utf_8_sig enum errno faulthandler filecmp fileinput
-    fnmatch fractions ftplib functools gc getopt gettext glob graphlib gzip hashlib heapq hmac html
-    html.entities html.parser http.client http.cookiejar http.cookies imaplib imghdr
-    importlib.metadata importlib.resources inspect io ipaddress itertools json json.tool keyword
-    linecache locale logging lzma mailbox math mimetypes mmap netrc ntpath numbers opcode operator
-    optparse os pathlib pickle pkgutil platform plistlib poplib posixpath pprint queue quopri random
-    re reprlib resource rlcompleter runpy sched secrets select shelve shlex shutil signal smtplib
-    sndhdr socket sqlite3 ssl stat statistics string stringprep struct subprocess symtable sysconfig
-    tarfile tempfile textwrap threading time timeit token tokenize tomllib trace traceback
-    tracemalloc types typing unicodedata unittest unittest.mock urllib.error urllib.parse
-    urllib.request urllib.robotparser uu uuid warnings wave weakref webbrowser xml.dom.minidom
-    xml.etree.ElementTree xml.sax xmlrpc.client zipfile zlib zoneinfo _posixsubprocess _strptime
-""".split()
-# fmt: on
-# Newer Pythons have lost some.
-STANDARD = [name for name in _STANDARD if name.partition(".")[0] in sys.stdlib_module_names]
+LEFT_OUT = frozenset({
+    "antigravity", "cgitb", "curses", "distutils", "ensurepip", "http.server", "idlelib", "lib2to3",
+    "multiprocessing.managers", "nis", "nntplib", "pydoc", "pydoc_data", "smtpd", "telnetlib",
+    "test", "this", "tkinter", "turtle", "turtledemo", "venv", "wsgiref", "xmlrpc.server",
+})  # fmt: skip
+"""Of the standard library: what does something when it is imported, installs, tests, or is of no
+use without a screen or a network. Each module makes each fork a little slower."""
+_ON_FIRST_USE = ("_posixsubprocess", "_strptime")
 LIBRARIES = ("_quickjs", "jinja2", "jinja2.sandbox", "jinja2.debug", "jinja2.constants")
 """From the server's own environment. Jinja2 imports two of them only when something happens."""
+
+
+def load_standard_library() -> None:
+    """All that this host has of it. Modules import others on first use, and a charset is a module:
+    what is not here would fail somewhere."""
+    public = {name for name in sys.stdlib_module_names if not name.startswith("_")}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        _load_with_insides((*_ON_FIRST_USE, *sorted(public)))
+
+
+def _load_with_insides(names: Iterable[str]) -> None:
+    for name in names:
+        if name in LEFT_OUT:
+            continue
+        try:
+            module = importlib.import_module(name)
+        # Some are for other systems, and say so in many ways.
+        except Exception:
+            continue
+        insides = (inside.name for inside in pkgutil.iter_modules(getattr(module, "__path__", ())))
+        _load_with_insides(
+            f"{name}.{inside}"
+            for inside in insides
+            if inside != "__main__" and not inside.startswith("test")
+        )
 
 
 def load(names: Iterable[str], folders: Sequence[str] = ()) -> list[str]:
