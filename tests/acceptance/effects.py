@@ -19,6 +19,9 @@ from tests.outbound.local_server import LocalServer, Received, local_server
 
 Node = dict[str, Any]
 
+CALLED: Final = "calls"
+CALLING: Final = "tool"
+"""The workflow that has a run of the other one within each of its own."""
 ROUNDS: Final = 3
 WORDS: Final = 12
 """That the model says."""
@@ -139,6 +142,21 @@ def model(node_id: str) -> Node:
     )
 
 
+def tool(node_id: str) -> Node:
+    """Has a run of the workflow `calls` do its work."""
+    return node(
+        node_id,
+        "tool",
+        title=node_id,
+        provider_id=CALLED,
+        provider_type="workflow",
+        provider_name=CALLED,
+        tool_name=CALLED,
+        tool_parameters={"token": {"type": "variable", "value": ["start", "token"]}},
+        tool_configurations={},
+    )
+
+
 def code(node_id: str, source: str, *, kind: str = "string", **inputs: str) -> Node:
     return node(
         node_id,
@@ -180,7 +198,11 @@ def in_a_row(url: str, *node_ids: str) -> str:
 def mixed_workflows(url: str) -> Mapping[str, str]:
     """By their names; each has side effects and an output `out`."""
     return {
-        "calls": in_a_row(url, "a", "b", "c"),
+        CALLED: in_a_row(url, "a", "b", "c"),
+        CALLING: workflow_text(
+            [START, call("d", url), tool("t"), call("e", url), end(out="t.text", e="e.body")],
+            edges("start>d", "d>t", "t>e", "e>end"),
+        ),
         "code": workflow_text(
             [
                 START,
