@@ -60,6 +60,24 @@ def test_doubtful_code_is_named(source: str, code: str, message: str) -> None:
     assert (code, message, ("code",)) == (doubt.code, doubt.message, doubt.path)
 
 
+@pytest.mark.parametrize(
+    ("source", "names"),
+    [
+        pytest.param(
+            "const a = require('axios'), fs = require(\"fs\")", "'axios', 'fs'", id="both"
+        ),
+        pytest.param("import _ from 'lodash'\nfunction main() {}", "'lodash'", id="import"),
+        pytest.param("import 'side-effect'", "'side-effect'", id="import for its effect"),
+        pytest.param("function main({required}) { return {a: 'import'} }", None, id="none"),
+        pytest.param("\n" * 200_000, None, id="many lines"),
+    ],
+)
+def test_modules_that_only_node_has_are_named(source: str, names: str | None) -> None:
+    found = [(doubt.code, doubt.message) for doubt in facts_of("javascript", source).doubts]
+    message = f"The code needs {names}, and JavaScript has no modules in the code sandbox"
+    assert ([("missing-module", message)] if names else []) == found
+
+
 def test_nested_too_deep_is_a_doubt_and_no_crash() -> None:
     (doubt,) = doubts_about("(" * 5000 + ")" * 5000)
     assert "invalid-code" == doubt.code

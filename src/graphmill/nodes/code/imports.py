@@ -1,11 +1,18 @@
-"""What Python code imports, read without running it: for warnings before the first run."""
+"""What code imports, read without running it: for warnings before the first run."""
 
 import ast
+import re
 import sys
 import warnings
 from collections.abc import Iterator
+from typing import Final
 
 from graphmill.dsl.rules import Doubt
+
+_MODULE: Final = re.compile(
+    r"""\brequire\(['"]([^'"\n]+)['"]|^[ \t]*import\b[^;'"\n]*['"]([^'"\n]+)['"]""", re.MULTILINE
+)
+"""Nothing in it goes past the end of a line, so no text takes it long."""
 
 
 def doubts_about(source: str) -> tuple[Doubt, ...]:
@@ -19,6 +26,22 @@ def doubts_about(source: str) -> tuple[Doubt, ...]:
     except (ValueError, RecursionError, MemoryError) as error:
         return (_invalid(str(error)),)
     return ()
+
+
+def doubts_about_javascript(source: str) -> tuple[Doubt, ...]:
+    """Modules, which QuickJS has none of."""
+    names = sorted({required or imported for required, imported in _MODULE.findall(source)})
+    if not names:
+        return ()
+    shown = ", ".join(map(repr, names))
+    return (
+        Doubt(
+            "missing-module",
+            f"The code needs {shown}, and JavaScript has no modules in the code sandbox",
+            ("code",),
+            hint="Do without, or name a dify-sandbox, which runs JavaScript in Node.",
+        ),
+    )
 
 
 def packages_of(source: str) -> tuple[str, ...]:

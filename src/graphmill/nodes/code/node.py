@@ -11,7 +11,7 @@ from graphmill.engine.context import NodeContext
 from graphmill.engine.outcome import Failed, Outcome, Succeeded
 from graphmill.errors import CodeFailed, CodeUnavailable
 from graphmill.nodes.base import NodeData, NodePorts, NodeType, Section, SelectorField
-from graphmill.nodes.code.imports import doubts_about, packages_of
+from graphmill.nodes.code.imports import doubts_about, doubts_about_javascript, packages_of
 from graphmill.nodes.code.outputs import (
     Output,
     OutputInvalid,
@@ -104,7 +104,8 @@ def _output_names(data: CodeData) -> frozenset[str]:
 
 
 def _doubts(data: CodeData) -> tuple[Doubt, ...]:
-    return doubts_about(data.code) if data.code_language == "python3" else ()
+    python = data.code_language == "python3"
+    return doubts_about(data.code) if python else doubts_about_javascript(data.code)
 
 
 def _packages(data: CodeData) -> tuple[str, ...]:
