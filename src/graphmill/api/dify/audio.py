@@ -50,7 +50,7 @@ async def text_to_audio(call: Call) -> ASGIApp:
     if not features.speaks and not order.voice:
         raise InvalidParameter("TTS is not enabled")
     voice = Voice(order.voice or features.voice.name, features.voice.language)
-    return BytesAnswer(await call.api.speech.speak(text, voice), headers=_MP3)
+    return BytesAnswer(await call.services.speech.speak(text, voice), headers=_MP3)
 
 
 async def audio_to_text(call: Call) -> ASGIApp:
@@ -75,12 +75,12 @@ async def audio_to_text(call: Call) -> ASGIApp:
 async def _answer_in(call: Call, user: EndUser, message_id: str) -> str:
     if not is_uuid(message_id):
         raise MessageNotFound("Message Not Exists.")
-    message = await call.api.conversations.message(user, str(UUID(message_id)))
+    message = await call.services.conversations.message(user, str(UUID(message_id)))
     return message.answer
 
 
 def _listener(call: Call) -> Listener:
-    listener = call.api.speech.listener
+    listener = call.services.speech.listener
     if listener is None:
         raise ApiError(
             400, "provider_not_support_speech_to_text", "Provider not support speech to text."

@@ -11,33 +11,15 @@ from graphmill.api.dify.rates import Rates
 from graphmill.api.dify.readers import Readers
 from graphmill.api.dify.streams import Streams
 from graphmill.api.dify.wire import Wire
-from graphmill.config import Settings
-from graphmill.service.apps.catalog import App, Catalog
-from graphmill.service.conversations import Conversations
-from graphmill.service.files.access import FileAccess
-from graphmill.service.files.uploads import Uploads
-from graphmill.service.forms.forms import Forms
-from graphmill.service.runs.repeats import Repeats
-from graphmill.service.runs.runs import Runs
+from graphmill.service.apps.catalog import App
 from graphmill.service.services import Services
-from graphmill.service.speech.speech import Speech
-from graphmill.service.suggestions import Suggestions
-from graphmill.storage.end_users import EndUserStore
 
 
 @dataclass(frozen=True, slots=True)
 class Api:
-    settings: Settings
-    catalog: Catalog
-    runs: Runs
-    repeats: Repeats
-    forms: Forms
-    conversations: Conversations
-    suggestions: Suggestions
-    speech: Speech
-    uploads: Uploads
-    files: FileAccess
-    end_users: EndUserStore
+    """What requests share: all that a caller can do, and what this façade adds to it."""
+
+    services: Services
     wire: Wire
     streams: Streams
     readers: Readers
@@ -47,17 +29,7 @@ class Api:
     def over(cls, services: Services) -> Self:
         wire = Wire(services.uploads.url_of)
         return cls(
-            services.settings,
-            services.catalog,
-            services.runs,
-            services.repeats,
-            services.forms,
-            services.conversations,
-            services.suggestions,
-            services.speech,
-            services.uploads,
-            services.files,
-            services.end_users,
+            services,
             wire,
             Streams(services.runs, services.conversations, services.speech, wire),
             Readers(services.readers),
@@ -76,6 +48,10 @@ class Call:
     """Parameters of the path."""
     query_string: bytes
     receive: Receive
+
+    @property
+    def services(self) -> Services:
+        return self.api.services
 
     def query(self) -> dict[str, str]:
         """The first value of each name."""

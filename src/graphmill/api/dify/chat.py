@@ -99,7 +99,7 @@ async def ask(call: Call) -> ASGIApp:
     ask_once = partial(_ask, call, order, user, trace_id(call, body))
     key = request_key(call, body)
     asked: Asked = (
-        ask_once if key is None else partial(call.api.repeats.once, call.app, key, ask_once)
+        ask_once if key is None else partial(call.services.repeats.once, call.app, key, ask_once)
     )
     if order.response_mode == "streaming":
         return await call.api.readers.admit(call.app, partial(_streamed, call, asked))
@@ -118,7 +118,7 @@ async def _ask(
 ) -> LiveRun | Message:
     """A run, or what was answered without one."""
     version = await _version(call, order.workflow_id)
-    return await call.api.conversations.ask(
+    return await call.services.conversations.ask(
         call.app, version, order.question, user, trace_id=trace_id, request_key=request_key
     )
 
@@ -144,11 +144,11 @@ async def stop(call: Call) -> ASGIApp:
     user = await required_user(call, body.get("user"))
     require_chat(call.app)
     task_id = call.path["task_id"]
-    live = call.api.runs.find_live(call.app, task_id)
+    live = call.services.runs.find_live(call.app, task_id)
     with suppress(RunNotFound):
-        run = await call.api.runs.get(call.app, task_id) if live is None else live.run
+        run = await call.services.runs.get(call.app, task_id) if live is None else live.run
         if run.end_user_id == user.id:
-            await call.api.runs.stop(call.app, run.id)
+            await call.services.runs.stop(call.app, run.id)
     return SUCCESS
 
 
@@ -161,7 +161,7 @@ async def _version(call: Call, workflow_id: str | None) -> Version:
     if not workflow_id:
         return call.app.published_version()
     try:
-        return await call.api.catalog.version(call.app, workflow_id)
+        return await call.services.catalog.version(call.app, workflow_id)
     except VersionNotFound as error:
         # Here Dify's sentence has a full stop, unlike in the path (case chat-pinned-version).
         raise VersionNotFound(f"{error}.") from None
@@ -173,7 +173,7 @@ async def _whole_answer(call: Call, reply: LiveRun | RunRecord) -> JsonAnswer:
     end = await end_or_pause(call, reply)
     if not isinstance(end, RunPaused) and end.status is RunStatus.FAILED:
         raise run_failed(end.error)
-    message = await call.api.conversations.answer_of(run.id)
+    message = await call.services.conversations.answer_of(run.id)
     if message is None:
         raise ConversationNotFound("The conversation was deleted while it was answered.")
     answer = blocking_message(message, run.task_id)

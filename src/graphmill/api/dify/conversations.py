@@ -62,7 +62,7 @@ class NoContent:
 async def page(call: Call) -> ASGIApp:
     user = await listing_user(call)
     query = parse(ConversationQuery, call.query())
-    found, has_more = await call.api.conversations.page(
+    found, has_more = await call.services.conversations.page(
         user, order=query.sort_by, last_id=query.last_id, limit=query.limit
     )
     return _list(call, query.limit, has_more, [_shown(each) for each in found])
@@ -75,7 +75,7 @@ async def rename(call: Call) -> ASGIApp:
     name = (asked.name or "").strip()
     if not asked.auto_generate and not name:
         raise InvalidParameter("name is required when auto_generate is false", "name")
-    renamed = await call.api.conversations.rename(
+    renamed = await call.services.conversations.rename(
         conversation, None if asked.auto_generate else name
     )
     return JsonAnswer(call.api.wire.encode(_shown(renamed)))
@@ -85,7 +85,7 @@ async def delete(call: Call) -> ASGIApp:
     """Of nobody but the user; Dify 1.12 deletes whatever id is named (deviation D16)."""
     query = call.query()
     conversation = await _conversation(call, query if "user" in query else await read_object(call))
-    await call.api.conversations.delete(conversation)
+    await call.services.conversations.delete(conversation)
     return NoContent()
 
 
@@ -94,7 +94,7 @@ async def variables(call: Call) -> ASGIApp:
     query = parse(VariableQuery, call.query())
     found = [
         each
-        for each in await call.api.conversations.variables(conversation)
+        for each in await call.services.conversations.variables(conversation)
         if query.variable_name in (None, each.name)
     ]
     start = _start(found, query.last_id)
@@ -106,7 +106,7 @@ async def variables(call: Call) -> ASGIApp:
 async def set_variable(call: Call) -> ASGIApp:
     body = await read_object(call)
     conversation = await _conversation(call, body)
-    variable = await call.api.conversations.set_variable(
+    variable = await call.services.conversations.set_variable(
         conversation, call.path["variable_id"].lower(), parse(NewValue, body).value
     )
     return JsonAnswer(call.api.wire.encode(_shown_variable(variable)))
@@ -126,7 +126,7 @@ async def _conversation(call: Call, parameters: Mapping[str, Any]) -> Conversati
     conversation_id = call.path["conversation_id"]
     if not is_uuid(conversation_id):
         raise not_found()
-    return await call.api.conversations.get(user, str(UUID(conversation_id)))
+    return await call.services.conversations.get(user, str(UUID(conversation_id)))
 
 
 def _start(found: Sequence[ConversationVariable], last_id: str | None) -> int:

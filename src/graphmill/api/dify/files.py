@@ -128,12 +128,12 @@ async def preview(call: Call) -> ASGIApp:
     if as_attachment is None:
         raise InvalidParameter("as_attachment must be true or false", "as_attachment")
     file_id = str(UUID(call.path["file_id"]))
-    apps = await call.api.conversations.apps_using(file_id)
+    apps = await call.services.conversations.apps_using(file_id)
     if not apps:
         raise FileNotFound(file_id)
     if call.app.id not in apps:
         raise ApiError(403, "file_access_denied", "The file belongs to another app.")
-    upload = await call.api.uploads.get_by_id(file_id)
-    content = call.api.uploads.open(upload)
+    upload = await call.services.uploads.get_by_id(file_id)
+    content = call.services.uploads.open(upload)
     first = await anext(content, b"")
     return FileAnswer(upload, first, content, as_attachment=as_attachment, headers=_CACHED)

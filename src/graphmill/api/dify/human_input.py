@@ -21,7 +21,7 @@ class FormOrder(BaseModel):
 
 
 async def show(call: Call) -> ASGIApp:
-    kept = await call.api.forms.get(call.path["form_token"], call.app)
+    kept = await call.services.forms.get(call.path["form_token"], call.app)
     form = kept.form
     content = {
         "form_content": form.content,
@@ -37,7 +37,7 @@ async def submit(call: Call) -> ASGIApp:
     body = await read_object(call)
     user = await required_user(call, body.get("user"))
     order = parse(FormOrder, body)
-    kept = await call.api.forms.get(call.path["form_token"], call.app)
-    find = partial(call.api.files.find, user=user)
-    await call.api.forms.submit(kept, order.action, order.inputs, find)
+    kept = await call.services.forms.get(call.path["form_token"], call.app)
+    find = partial(call.services.files.find, user=user)
+    await call.services.forms.submit(kept, order.action, order.inputs, find)
     return DONE

@@ -75,7 +75,7 @@ async def parameters(call: Call) -> ASGIApp:
     app = call.app
     if not app.published or app.workflow is None:
         raise app_unavailable()
-    limits = call.api.settings.limits.uploads_mb
+    limits = call.services.settings.limits.uploads_mb
     content: dict[str, Any] = {
         **form_of(app.workflow),
         "system_parameters": {
@@ -128,7 +128,7 @@ async def end_user(call: Call) -> ASGIApp:
     user_id = call.path["end_user_id"]
     if not is_uuid(user_id):
         raise not_found()
-    user = await call.api.end_users.get(call.app.id, user_id)
+    user = await call.services.end_users.get(call.app.id, user_id)
     if user is None:
         raise EndUserNotFound(user_id)
     created_at = datetime.fromtimestamp(user.created_at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -57,7 +57,7 @@ async def page(call: Call) -> ASGIApp:
     limit = min(asked.limit, MAX_LIMIT)
     if call.app.info.mode is AppMode.ADVANCED_CHAT:
         return _answer(LogPage((), 0, asked.page, limit))
-    found = await call.api.runs.logs(
+    found = await call.services.runs.logs(
         call.app,
         LogQuery(
             keyword=asked.keyword or None,

@@ -46,8 +46,8 @@ async def page(call: Call) -> ASGIApp:
     query = parse(MessageQuery, call.query())
     if query.conversation_id is None:
         raise InvalidParameter("conversation_id must be a valid UUID", "conversation_id")
-    conversation = await call.api.conversations.get(user, query.conversation_id)
-    found, has_more = await call.api.conversations.messages(
+    conversation = await call.services.conversations.get(user, query.conversation_id)
+    found, has_more = await call.services.conversations.messages(
         conversation, first_id=query.first_id, limit=query.limit
     )
     content = {
@@ -61,11 +61,11 @@ async def page(call: Call) -> ASGIApp:
 async def suggested(call: Call) -> ASGIApp:
     user = await required_user(call, call.query().get("user"))
     require_chat(call.app)
-    message = await call.api.conversations.message(user, _id_in_path(call))
+    message = await call.services.conversations.message(user, _id_in_path(call))
     version = call.app.published_version()
     if not version.chat.suggests_questions:
         raise ApiError(400, "bad_request", "Suggested Questions Is Disabled.")
-    questions = await call.api.suggestions.next_questions(version, message)
+    questions = await call.services.suggestions.next_questions(version, message)
     return JsonAnswer(encode({"result": "success", "data": questions}))
 
 
@@ -74,14 +74,16 @@ async def rate(call: Call) -> ASGIApp:
     body = await read_object(call)
     user = await required_user(call, body.get("user"))
     opinion = parse(Opinion, body)
-    message = await call.api.conversations.message(user, _id_in_path(call))
-    await call.api.conversations.rate(user, message, opinion.rating, opinion.content)
+    message = await call.services.conversations.message(user, _id_in_path(call))
+    await call.services.conversations.rate(user, message, opinion.rating, opinion.content)
     return SUCCESS
 
 
 async def feedbacks(call: Call) -> ASGIApp:
     query = parse(FeedbackQuery, call.query())
-    found = await call.api.conversations.feedbacks(call.app, page=query.page, limit=query.limit)
+    found = await call.services.conversations.feedbacks(
+        call.app, page=query.page, limit=query.limit
+    )
     return JsonAnswer(encode({"data": [_shown_feedback(each) for each in found]}))
 
 
@@ -132,7 +134,7 @@ def _shown_file(call: Call, part: MessageFile) -> dict[str, Any]:
         "id": part.id,
         "filename": file.filename,
         "type": file.type,
-        "url": call.api.uploads.url_of(file),
+        "url": call.services.uploads.url_of(file),
         "mime_type": file.mime_type,
         "size": file.size,
         "transfer_method": file.transfer_method,

@@ -50,7 +50,7 @@ async def read_object(call: Call) -> dict[str, Any]:
             "Did not attempt to load JSON data because the request Content-Type was not "
             "'application/json'.",
         )
-    limit = call.api.settings.limits.body_mb << 20
+    limit = call.services.settings.limits.body_mb << 20
     text = await body_of(call, limit=limit, excess=partial(_too_large, limit)).read()
     try:
         content = decode(text)
@@ -75,7 +75,7 @@ async def named_user(call: Call, value: object) -> EndUser:
     user = str(value) if value else DEFAULT_USER
     if len(user) > MAX_USER_LENGTH:
         raise InvalidParameter(f"user must have at most {MAX_USER_LENGTH} characters.", "user")
-    return await call.api.end_users.ensure(call.app.id, user)
+    return await call.services.end_users.ensure(call.app.id, user)
 
 
 def request_key(call: Call, body: Mapping[str, object]) -> RequestKey | None:

@@ -108,7 +108,7 @@ def with_key(api: Api, handler: Handler) -> Answerer:
     async def answer(scope: Scope, receive: Receive) -> ASGIApp:
         headers = dict(scope["headers"])
         key = key_of(headers.get(b"authorization"))
-        app = authenticate(api.catalog, key)
+        app = authenticate(api.services.catalog, key)
         api.rates.require(key)
         path, query = scope["path_params"], scope["query_string"]
         return await handler(Call(api, app, headers, path, query, receive))

@@ -77,7 +77,9 @@ async def _run(call: Call, workflow_id: str | None) -> ASGIApp:
     order = parse(RunOrder, body)
     start = partial(_start, call, workflow_id, order, user, trace_id(call, body))
     key = request_key(call, body)
-    begin: Begin = start if key is None else partial(call.api.repeats.once, call.app, key, start)
+    begin: Begin = (
+        start if key is None else partial(call.services.repeats.once, call.app, key, start)
+    )
     if order.response_mode == "streaming":
         return await call.api.readers.admit(call.app, partial(_streamed, call, begin))
     begun = await begin()
@@ -100,13 +102,13 @@ async def end_or_pause(
     """How a run ends, or why it waits."""
     if isinstance(begun, LiveRun):
         return await begun.feed.finished()
-    return await call.api.runs.pause_of(begun) or begun
+    return await call.services.runs.pause_of(begun) or begun
 
 
 async def _accepted(call: Call, begun: LiveRun | RunRecord) -> JsonAnswer:
     """The answer in asynchronous mode: where the run is, which is stored."""
     if isinstance(begun, LiveRun):
-        await call.api.runs.committed(begun)
+        await call.services.runs.committed(begun)
     run = begun.run if isinstance(begun, LiveRun) else begun
     content = call.api.wire.encode(accepted_answer(run))
     return JsonAnswer(content, status=202, headers=run_header(run.id))
@@ -121,7 +123,7 @@ async def _start(
     request_key: RequestKey | None = None,
 ) -> LiveRun:
     version = await _version(call, workflow_id)
-    return await call.api.runs.start(
+    return await call.services.runs.start(
         call.app,
         version,
         inputs=order.inputs,
@@ -145,7 +147,7 @@ async def _streamed(call: Call, begin: Begin) -> EventStream:
 async def _version(call: Call, workflow_id: str | None) -> Version:
     if workflow_id is None:
         return call.app.published_version()
-    return await call.api.catalog.version(call.app, workflow_id)
+    return await call.services.catalog.version(call.app, workflow_id)
 
 
 async def _refusal(call: Call, error: WorkflowInvalid) -> AsyncGenerator[bytes, None]:
@@ -159,7 +161,7 @@ async def stop(call: Call) -> ASGIApp:
     body = await read_object(call)
     await required_user(call, body.get("user"))
     _require_workflow(call.app)
-    await call.api.runs.stop(call.app, call.path["task_id"])
+    await call.services.runs.stop(call.app, call.path["task_id"])
     return SUCCESS
 
 
@@ -171,7 +173,7 @@ async def detail(call: Call) -> ASGIApp:
     query = call.query() if call.query_string else {}
     if query.get("wait"):
         await _wait(call, run_id, query["wait"])
-    run = await call.api.runs.get(call.app, run_id)
+    run = await call.services.runs.get(call.app, run_id)
     return JsonAnswer(encoded_detail(call.api.wire, run))
 
 
@@ -179,7 +181,7 @@ async def _wait(call: Call, run_id: str, text: str) -> None:
     """Until a run has ended or leaves this process, for at most as many seconds as `text` says."""
     if not _SECONDS.fullmatch(text):
         raise InvalidParameter("wait must be a number of seconds", "wait")
-    live = call.api.runs.find_live(call.app, run_id)
+    live = call.services.runs.find_live(call.app, run_id)
     if live is not None:
         with suppress(TimeoutError, RunSuspended):
             async with asyncio.timeout(min(float(text), MAX_WAIT_SECONDS)):
@@ -197,12 +199,12 @@ async def _rejoined(call: Call) -> EventStream:
     user = await required_user(call, query.get("user"))
     after = _read_so_far(call, query)
     run_id = call.path["run_id"]
-    live = call.api.runs.find_live(call.app, run_id)
+    live = call.services.runs.find_live(call.app, run_id)
     run = None if live is None or live.feed.is_finished else live.run
     if run is None:
-        record = await call.api.runs.get(call.app, run_id if live is None else live.run.id)
+        record = await call.services.runs.get(call.app, run_id if live is None else live.run.id)
         _require_owner(record, user)
-        run = await call.api.runs.order_of(record)
+        run = await call.services.runs.order_of(record)
         if run is None and after is not None:
             return await call.api.streams.past(call.app, record, after=after)
         if run is None:

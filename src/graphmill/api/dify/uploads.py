@@ -20,7 +20,7 @@ FORM_BYTES: Final = 64 * 1024
 
 
 async def upload(call: Call) -> ASGIApp:
-    sizes = call.api.settings.limits.uploads_mb
+    sizes = call.services.settings.limits.uploads_mb
     largest = max(sizes.document, sizes.image, sizes.audio, sizes.video) * 1024 * 1024
     body = body_of(call, limit=largest + FORM_BYTES, excess=_too_large)
     form = UploadForm(body, call.headers.get(b"content-type", b""))
@@ -44,7 +44,7 @@ async def _save(call: Call, form: UploadForm) -> Upload:
         return await named_user(call, form.text("user"))
 
     async with aclosing(form.chunks()) as chunks:
-        return await call.api.uploads.save(
+        return await call.services.uploads.save(
             name=part.name, mime_type=part.mime_type, chunks=chunks, owner=owner
         )
 
@@ -63,7 +63,7 @@ def _shown(call: Call, stored: Upload) -> dict[str, str | int | None]:
         "created_by": stored.end_user_id,
         "created_at": int(stored.created_at),
         "preview_url": None,
-        "source_url": call.api.uploads.file_of(stored).url,
+        "source_url": call.services.uploads.file_of(stored).url,
         "original_url": None,
         "reference": None,
         "user_id": None,
