@@ -86,7 +86,11 @@ async def statuses(api: httpx.AsyncClient) -> list[str]:
 async def until_b(api: httpx.AsyncClient, effects: Effects) -> None:
     """Until the only run is at its node `b`, and the end of `a` is recorded."""
     await effects.until_called("t/b")
-    [entry] = (await api.get("/workflows/logs")).json()["data"]
+    async with asyncio.timeout(10):
+        # A run that is called by another one is recorded a moment after it began.
+        while not (entries := (await api.get("/workflows/logs")).json()["data"]):
+            await asyncio.sleep(0.05)
+    [entry] = entries
     # Nothing is told to readers who count that is not recorded.
     await numbered(api, f"/workflow/{entry['workflow_run']['id']}/events", count=6)
 
