@@ -86,9 +86,11 @@ async def statuses(api: httpx.AsyncClient) -> list[str]:
 async def until_b(api: httpx.AsyncClient, effects: Effects) -> None:
     """Until the only run is at its node `b`, and the end of `a` is recorded."""
     await effects.until_called("t/b")
+    entries = []
     async with asyncio.timeout(10):
         # A run that is called by another one is recorded a moment after it began.
-        while not (entries := (await api.get("/workflows/logs")).json()["data"]):
+        while not entries:
+            entries = (await api.get("/workflows/logs")).json()["data"]
             await asyncio.sleep(0.05)
     [entry] = entries
     # Nothing is told to readers who count that is not recorded.
