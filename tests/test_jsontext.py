@@ -108,6 +108,7 @@ def test_decoding(text: str, value: object) -> None:
          "UTF-16", "endless number"],
 )  # fmt: skip
 def test_what_is_not_json_is_a_value_error(text: bytes) -> None:
+    # The sentence is the parser's own, another one for each.
     with pytest.raises(ValueError):  # noqa: PT011
         decode(text)
 

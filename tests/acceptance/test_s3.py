@@ -102,7 +102,7 @@ def test_a_service_that_is_away_is_told_and_logged(tmp_path: Path, s3: S3Setting
 
 def test_files_move_to_s3_and_the_server_goes_on(tmp_path: Path, s3: S3Settings) -> None:
     with_s3 = config(tmp_path, s3)
-    storage = {**with_s3["storage"], "kind": "local"}  # type: ignore[dict-item]  # it is a dict
+    storage = {**with_s3["storage"], "kind": "local"}
     with running_server({**with_s3, "storage": storage}, tmp_path) as server:
         with server.client(KEY) as client:
             file_id = upload(client).json()["id"]

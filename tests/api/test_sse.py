@@ -71,7 +71,7 @@ async def test_large_batch_is_handed_over_in_pieces_with_nothing_in_between(
         await asyncio.sleep(2 * SILENCE)
         await sent(message)
 
-    client.send = slowly  # type: ignore[method-assign]
+    client.send = slowly
     await client.read(yielding(large), beside=yielding(b"aside"))
     at = client.bodies.index(large[:PIECE_BYTES])
     assert [PIECE_BYTES, PIECE_BYTES, 1] == [len(piece) for piece in client.bodies[at : at + 3]]
@@ -149,7 +149,7 @@ async def test_idle_readers_hold_one_timer_each(client: Client) -> None:
         yield b""
 
     loop = asyncio.get_running_loop()
-    before = len(loop._scheduled)  # type: ignore[attr-defined]
+    before = len(loop._scheduled)
     readers = [EventStream(silent()) for _ in range(500)]
     async with asyncio.TaskGroup() as tasks:
         reading = [
@@ -158,7 +158,7 @@ async def test_idle_readers_hold_one_timer_each(client: Client) -> None:
         ]
         for _ in range(3):
             await asyncio.sleep(0)
-        timers = len(loop._scheduled) - before  # type: ignore[attr-defined]
+        timers = len(loop._scheduled) - before
         for task in reading:
             task.cancel()
     assert 500 == timers

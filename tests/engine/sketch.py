@@ -244,6 +244,6 @@ def waiting(node_id: str, work: Callable[[], Awaitable[object]], **more: Any) ->
     """A node that awaits `work()` and gives its result as `r`."""
 
     async def run(context: NodeContext) -> Outcome:
-        return Succeeded({"r": await work()})  # type: ignore[dict-item]
+        return Succeeded({"r": await work()})
 
     return node(node_id, run, waits=True, **more)

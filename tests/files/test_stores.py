@@ -68,7 +68,7 @@ async def test_a_download_can_be_left(store: FileStore) -> None:
     for _ in range(20):
         download = store.open("key")
         assert (await anext(download)).startswith(b"\x00")
-        await download.aclose()  # type: ignore[attr-defined]  # stores are generators
+        await download.aclose()
     assert b"".join(LARGE) == await content(store, "key")
 
 

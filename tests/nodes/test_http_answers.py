@@ -90,8 +90,8 @@ async def test_a_file_in_the_answer_is_kept(
     assert (size, mime_type) == (len(content), saved_type)
     assert re.fullmatch(r"[0-9a-f]{32}" + re.escape(extension), filename)
     assert "" == outcome.outputs["body"]
-    [file] = outcome.outputs["files"]  # type: ignore[misc]
-    assert "saved-1" == file.related_id  # type: ignore[union-attr]
+    [file] = outcome.outputs["files"]
+    assert "saved-1" == file.related_id
 
 
 @pytest.mark.parametrize(

@@ -49,6 +49,7 @@ def test_f11_f12_text_becomes_what_its_type_says(value_type, value, expected):
     ],
 )
 def test_f13_a_value_of_another_type_is_refused(value_type, value, message):
+    # The whole message is compared below.
     with pytest.raises(ValueError) as caught:  # noqa: PT011
         default_value(value_type, value)
     assert message == str(caught.value)

@@ -66,7 +66,7 @@ def expected_of(name: str) -> Value:
     names: dict[str, object] = {"__name__": "__main__"}
     with contextlib.redirect_stderr(io.StringIO()), contextlib.redirect_stdout(io.StringIO()):
         exec(PYTHON[name], names)
-        expected: Value = json.loads(json.dumps(names["main"]()))  # type: ignore[operator]
+        expected: Value = json.loads(json.dumps(names["main"]()))
     return expected
 
 

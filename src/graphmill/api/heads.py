@@ -24,6 +24,7 @@ class LimitedHeads(HttpToolsProtocol):
     _deadline: asyncio.TimerHandle | None = None
     _stall: asyncio.TimerHandle | None = None
 
+    # uvicorn says this narrower type where asyncio has the wider one.
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         self._deadline = self.loop.call_later(HEAD_SECONDS, transport.close)

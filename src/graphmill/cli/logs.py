@@ -111,6 +111,7 @@ def _secrets_in(value: object) -> Iterator[str]:
 def _rich_hidden() -> Iterator[None]:
     """structlog loads rich for its tracebacks when it finds it: 4 MB that a server never uses."""
     rich = sys.modules.get("rich")
+    # `None` is how the import system marks what cannot be imported; its type does not say so.
     sys.modules["rich"] = None  # type: ignore[assignment]
     try:
         yield

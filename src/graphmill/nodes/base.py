@@ -9,8 +9,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Protocol, TypeAlias
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError, model_validator
+from pydantic import AfterValidator, ConfigDict, ValidationError
 
+from graphmill.dsl.part import Part
 from graphmill.dsl.rules import DatasetUse, Doubt, ModelUse, NodeFacts, ToolUse
 from graphmill.engine.context import NodeContext
 from graphmill.engine.graph import NodeClass
@@ -30,19 +31,10 @@ from graphmill.variables.selectors import Selector, parse_selector
 from graphmill.variables.values import Value
 
 
-class Section(BaseModel):
-    """A part of a node's configuration as the YAML says it. Unknown keys are ignored, a key with
-    the value null is as good as absent, and unquoted numbers may stand for texts: real files need
-    all three (`workflow-dsl §5.1`, `nodes §24`)."""
+class Section(Part):
+    """A part of a node's configuration. Unquoted numbers may stand for texts (`nodes §24`)."""
 
-    model_config = ConfigDict(extra="ignore", frozen=True, coerce_numbers_to_str=True)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _leave_out_nulls(cls, raw: object) -> object:
-        if not isinstance(raw, dict):
-            return raw
-        return {key: value for key, value in raw.items() if value is not None}
+    model_config = ConfigDict(frozen=True, coerce_numbers_to_str=True)
 
 
 class NodeData(Section):

@@ -236,7 +236,7 @@ async def test_json_may_be_nested_so_deep(
 ) -> None:
     opening = brackets[0] if brackets == "[]" else '{"a":'
     value = opening * depth + "1" + brackets[1] * depth
-    content = '{"user": "u", "inputs": {"name": "A", "cfg": {"x": %s}}}' % value  # noqa: UP031
+    content = '{"user": "u", "inputs": {"name": "A", "cfg": {"x": ' + value + "}}}"
     response = await api.http.post("/v1/workflows/run", content=content, headers=headers())
     if error is None:
         assert json.loads(value) == response.json()["data"]["outputs"]["cfg"]["x"]

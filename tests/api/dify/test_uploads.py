@@ -19,7 +19,7 @@ MIB = 1024 * 1024
 async def posted(api: Api, **form: object) -> httpx.Response:
     """The answer to a form, or to whatever httpx makes of `form`."""
     headers = {"Authorization": "Bearer app-main"}
-    return await api.http.post("/v1/files/upload", headers=headers, **form)  # type: ignore[arg-type]
+    return await api.http.post("/v1/files/upload", headers=headers, **form)
 
 
 async def test_answer_has_all_its_members(api: Api) -> None:

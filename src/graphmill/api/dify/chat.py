@@ -96,11 +96,9 @@ async def ask(call: Call) -> ASGIApp:
     user = await required_user(call, body.get("user"))
     require_chat(call.app)
     order = parse(ChatOrder, body)
-    ask_once = partial(_ask, call, order, user, trace_id(call, body))
+    take = partial(_ask, call, order, user, trace_id(call, body))
     key = request_key(call, body)
-    asked: Asked = (
-        ask_once if key is None else partial(call.services.repeats.once, call.app, key, ask_once)
-    )
+    asked: Asked = partial(call.services.repeats.once, call.app, key, take)
     if order.response_mode == "streaming":
         return await call.api.readers.admit(call.app, partial(_streamed, call, asked))
     reply = await asked()
@@ -114,7 +112,7 @@ async def _ask(
     order: ChatOrder,
     user: EndUser,
     trace_id: str | None,
-    request_key: RequestKey | None = None,
+    request_key: RequestKey | None,
 ) -> LiveRun | Message:
     """A run, or what was answered without one."""
     version = await _version(call, order.workflow_id)

@@ -77,9 +77,7 @@ async def _run(call: Call, workflow_id: str | None) -> ASGIApp:
     order = parse(RunOrder, body)
     start = partial(_start, call, workflow_id, order, user, trace_id(call, body))
     key = request_key(call, body)
-    begin: Begin = (
-        start if key is None else partial(call.services.repeats.once, call.app, key, start)
-    )
+    begin: Begin = partial(call.services.repeats.once, call.app, key, start)
     if order.response_mode == "streaming":
         return await call.api.readers.admit(call.app, partial(_streamed, call, begin))
     begun = await begin()
@@ -120,7 +118,7 @@ async def _start(
     order: RunOrder,
     user: EndUser,
     trace_id: str | None,
-    request_key: RequestKey | None = None,
+    request_key: RequestKey | None,
 ) -> LiveRun:
     version = await _version(call, workflow_id)
     return await call.services.runs.start(

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+from pydantic import ValidationError
 
+from graphmill.dsl.part import Part
 from graphmill.engine.run import Replacement
 
 _BLANK: Final = re.compile(r"\{\{\s*(\w+)\s*\}\}")
@@ -29,19 +30,6 @@ class ChatFeatures:
     def introduction(self, inputs: Mapping[str, Any]) -> str:
         """The opening statement with `inputs` in its blanks, `{{name}}`."""
         return _BLANK.sub(lambda blank: str(inputs.get(blank[1], blank[0])), self.opening_statement)
-
-
-class Part(BaseModel):
-    """Of the features as the file has them; null is as good as absent."""
-
-    model_config = ConfigDict(extra="ignore")
-
-    @model_validator(mode="before")
-    @classmethod
-    def _leave_out_nulls(cls, raw: object) -> object:
-        if not isinstance(raw, dict):
-            return raw
-        return {key: value for key, value in raw.items() if value is not None}
 
 
 class Switch(Part):

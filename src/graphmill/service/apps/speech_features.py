@@ -7,8 +7,9 @@ from typing import Any
 
 from pydantic import Field, ValidationError
 
+from graphmill.dsl.part import Part
 from graphmill.ports.speech import Voice
-from graphmill.service.apps.chat_features import Part, Switch
+from graphmill.service.apps.chat_features import Switch
 
 logger = logging.getLogger(__name__)
 

@@ -30,13 +30,15 @@ class Repeats:
     async def once(
         self,
         app: App,
-        key: RequestKey,
-        start: Callable[[RequestKey], Awaitable[LiveRun | Other]],
+        key: RequestKey | None,
+        start: Callable[[RequestKey | None], Awaitable[LiveRun | Other]],
     ) -> LiveRun | RunRecord | Other:
-        """The run that `key` has started, or else what `start` does.
+        """The run that `key` has started, or else what `start` does; that alone without a key.
 
         Raises KeyReused when another request had the key, StoreError, or what `start` raises; then
         the key is as good as unused."""
+        if key is None:
+            return await start(None)
         place = (app.id, key.text)
         async with self._locks.setdefault(place, asyncio.Lock()):
             live = self._begun.get(place)
